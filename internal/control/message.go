@@ -1,0 +1,188 @@
+package control
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/anyfpm/anyfpm/internal/config"
+)
+
+// A Message is one of the types of this file, always as a pointer.
+type Message interface {
+	// messageType is the name of the message on the wire.
+	messageType() string
+}
+
+// Names of the descriptors of [Start] and [Reopen]. The sockets' names are a
+// prefix and the address as the configuration writes it.
+const (
+	FDListen    = "listen:" // FastCGI requests
+	FDHTTP      = "http:"   // HTTP requests
+	FDStatus    = "status:" // FastCGI requests for status and ping only
+	FDErrorLog  = "error_log"
+	FDAccessLog = "access_log"
+	FDSlowlog   = "slowlog"
+)
+
+// Messages of the master.
+type (
+	// Start is the first message to a supervisor and says all about its pool.
+	Start struct {
+		Pool       config.Pool   `json:"pool"`
+		Global     config.Global `json:"global"`
+		Generation int           `json:"generation"` // 1 at start, one more with each reload
+		Prefix     string        `json:"prefix"`
+		MasterPID  int           `json:"master_pid"`
+		PHPCompat  bool          `json:"php_compat"` // behave as php-fpm where design.md lets us differ
+		// FDs names the attached descriptors, in order.
+		FDs []string `json:"fds"`
+		// Limit is the first spawn permission; see [Limit].
+		Limit int `json:"limit"`
+	}
+	// Reopen brings new log files. The supervisor writes to them from now on
+	// and closes the old ones; descriptors of sockets are never among them.
+	Reopen struct {
+		FDs []string `json:"fds"`
+	}
+	// SnapshotRequest asks for a [Snapshot] with the same ID.
+	SnapshotRequest struct {
+		ID uint64 `json:"id"`
+	}
+	// Drain asks the supervisor to accept no more, to finish what is queued
+	// and running, and to exit with code 0.
+	Drain struct{}
+	// Stop asks the supervisor to end its workers now and to exit.
+	Stop struct{}
+	// Trace asks for a backtrace of the worker with this pid in the slowlog.
+	Trace struct {
+		PID int `json:"pid"`
+	}
+	// Limit is the number of workers the pool may have under process.max;
+	// -1 is no limit. It may come at any time and be lower than what runs.
+	Limit struct {
+		Workers int `json:"workers"`
+	}
+)
+
+// Messages of a supervisor.
+type (
+	// Ready says that the pool accepts connections and serves: its first
+	// workers passed their handshake. Before it the supervisor accepts none,
+	// so that during a reload the old generation has them all.
+	Ready struct{}
+	// Failed says that the workers of the pool do not start. The supervisor
+	// stays and goes on trying with back-off; Ready follows if it succeeds.
+	Failed struct {
+		Reason string `json:"reason"`
+	}
+	// Snapshot answers a [SnapshotRequest].
+	Snapshot struct {
+		ID uint64 `json:"id"`
+		// Status is the JSON of a status.Snapshot. It stays raw so that the
+		// master can hand it on without trusting it.
+		Status json.RawMessage `json:"status"`
+	}
+	// WorkerExited is sent for each worker that died on a signal nobody sent
+	// it; emergency_restart_threshold counts SIGSEGV and SIGBUS.
+	WorkerExited struct {
+		PID    int `json:"pid"`
+		Signal int `json:"signal"`
+	}
+	// Usage tells how many workers the pool has and how many it would like
+	// to have, whenever one of them changed. It is sent only while process.max
+	// is set.
+	Usage struct {
+		Workers int `json:"workers"`
+		Wanted  int `json:"wanted"`
+	}
+	// Quiet says that an ondemand pool has neither worker nor connection. The
+	// master answers with [Drain] or not at all.
+	Quiet struct{}
+)
+
+// Unknown stands for a message of a type this program does not know. It can
+// be received, never sent.
+type Unknown struct {
+	Type string
+}
+
+func (*Start) messageType() string           { return "start" }
+func (*Reopen) messageType() string          { return "reopen" }
+func (*SnapshotRequest) messageType() string { return "snapshot_request" }
+func (*Drain) messageType() string           { return "drain" }
+func (*Stop) messageType() string            { return "stop" }
+func (*Trace) messageType() string           { return "trace" }
+func (*Limit) messageType() string           { return "limit" }
+func (*Ready) messageType() string           { return "ready" }
+func (*Failed) messageType() string          { return "failed" }
+func (*Snapshot) messageType() string        { return "snapshot" }
+func (*WorkerExited) messageType() string    { return "worker_exited" }
+func (*Usage) messageType() string           { return "usage" }
+func (*Quiet) messageType() string           { return "quiet" }
+func (m *Unknown) messageType() string       { return m.Type }
+
+// blank returns an empty message of the type called name.
+func blank(name string) Message {
+	switch name {
+	case "start":
+		return &Start{}
+	case "reopen":
+		return &Reopen{}
+	case "snapshot_request":
+		return &SnapshotRequest{}
+	case "drain":
+		return &Drain{}
+	case "stop":
+		return &Stop{}
+	case "trace":
+		return &Trace{}
+	case "limit":
+		return &Limit{}
+	case "ready":
+		return &Ready{}
+	case "failed":
+		return &Failed{}
+	case "snapshot":
+		return &Snapshot{}
+	case "worker_exited":
+		return &WorkerExited{}
+	case "usage":
+		return &Usage{}
+	case "quiet":
+		return &Quiet{}
+	default:
+		return &Unknown{Type: name}
+	}
+}
+
+// envelope is the JSON around every message.
+type envelope struct {
+	Type string          `json:"type"`
+	Body json.RawMessage `json:"body,omitempty"`
+}
+
+func encode(m Message) ([]byte, error) {
+	if u, ok := m.(*Unknown); ok {
+		return nil, fmt.Errorf("cannot send a message of the unknown type %q", u.Type)
+	}
+	body, err := json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("cannot encode a %s message: %w", m.messageType(), err)
+	}
+	return json.Marshal(envelope{Type: m.messageType(), Body: body})
+}
+
+func decode(data []byte) (Message, error) {
+	var e envelope
+	if err := json.Unmarshal(data, &e); err != nil {
+		return nil, &ProtocolError{Reason: "not a message: " + err.Error()}
+	}
+	m := blank(e.Type)
+	if _, unknown := m.(*Unknown); unknown || len(e.Body) == 0 {
+		return m, nil
+	}
+	if err := json.Unmarshal(e.Body, m); err != nil {
+		return nil, &ProtocolError{Reason: "bad " + e.Type + " message: " + err.Error()}
+	}
+	return m, nil
+}
