@@ -1,0 +1,94 @@
+package logfile
+
+import (
+	"errors"
+	"log/slog"
+	"strconv"
+	"strings"
+	"syscall"
+	"unicode/utf8"
+)
+
+// attributes collects the attributes of a record into the parts of its line.
+type attributes struct {
+	pool string
+	err  string
+	text []byte // " key=value" for the rest
+}
+
+// add takes one attribute into its place. The keys with a place of their own
+// have it only outside of groups.
+func (as *attributes) add(groups string, a slog.Attr) {
+	value := a.Value.Resolve()
+	switch {
+	case a.Equal(slog.Attr{}):
+	case value.Kind() == slog.KindGroup:
+		if a.Key != "" {
+			groups += a.Key + "."
+		}
+		for _, member := range value.Group() {
+			as.add(groups, member)
+		}
+	case groups == "" && a.Key == poolKey:
+		as.pool = value.String()
+	case groups == "" && a.Key == errorKey:
+		as.err = errorText(value)
+	default:
+		as.text = append(as.text, ' ')
+		as.text = append(as.text, groups...)
+		as.text = append(as.text, a.Key...)
+		as.text = append(as.text, '=')
+		as.text = appendValue(as.text, value)
+	}
+}
+
+func appendValue(b []byte, v slog.Value) []byte {
+	text := v.String()
+	if text == "" || strings.ContainsFunc(text, needsQuotes) {
+		return strconv.AppendQuote(b, text)
+	}
+	return append(b, text...)
+}
+
+func needsQuotes(r rune) bool {
+	return r <= ' ' || r == '"' || r == '=' || r == 0x7f || r == utf8.RuneError
+}
+
+// errorText is the text of an error with php-fpm's ending for system errors.
+func errorText(v slog.Value) string {
+	err, ok := v.Any().(error)
+	if !ok || err == nil {
+		return v.String()
+	}
+	text := err.Error()
+	var errno syscall.Errno
+	if errors.As(err, &errno) && strings.HasSuffix(text, errno.Error()) {
+		return strings.TrimSuffix(text, errno.Error()) + Strerror(errno)
+	}
+	return text
+}
+
+// Strerror returns the text of a system error as php-fpm logs it, the C
+// library's spelling and the number: "No such file or directory (2)".
+func Strerror(errno syscall.Errno) string {
+	text := errno.Error()
+	return strings.ToUpper(text[:1]) + text[1:] + " (" + strconv.Itoa(int(errno)) + ")"
+}
+
+// appendPrintable appends s with control characters other than tab escaped.
+func appendPrintable(b []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '\n':
+			b = append(b, `\n`...)
+		case c == '\r':
+			b = append(b, `\r`...)
+		case c < ' ' && c != '\t' || c == 0x7f:
+			b = append(b, '\\', 'x', hex[c>>4], hex[c&15])
+		default:
+			b = append(b, c)
+		}
+	}
+	return b
+}
