@@ -1,0 +1,67 @@
+# What one does with anyfpm's source. `make help` lists the targets.
+
+GO        ?= go
+CC        ?= cc
+PREFIX    ?= /usr/local
+FUZZTIME  ?= 1m
+SCENARIOS ?= ./tests/...
+PHPT      ?= tests/phpt
+
+# Set these for one run: make test TESTFLAGS='-run TestQueue -v'
+TESTFLAGS  ?=
+BENCHFLAGS ?=
+PHPTFLAGS  ?= -q
+
+BIN  := bin/anyfpm
+# The race detector needs a C compiler; anyfpm itself does not.
+RACE := $(if $(shell command -v $(CC)),-race)
+TOOL := $(GO) tool -modfile=tools/go.mod
+
+.DEFAULT_GOAL := build
+.PHONY: help build run examples test test-unit test-scenarios test-phpt lint fmt fuzz bench install clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/anyfpm, a static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/anyfpm
+
+run: build examples ## serve examples/quickstart on http://127.0.0.1:8080/ and FastCGI on 127.0.0.1:9000
+	$(BIN) run
+
+examples: ## compile what the examples have in C
+	@if command -v $(CC) >/dev/null; then $(MAKE) --no-print-directory -C examples/quickstart CC='$(CC)'; \
+	else echo 'no C compiler: examples/quickstart goes without its C example'; fi
+
+test: test-unit test-scenarios ## everything that must hold before a change goes in
+
+test-unit: ## the packages by themselves, with the race detector
+	$(GO) test $(RACE) $(TESTFLAGS) ./...
+
+test-scenarios: ## the real binary behind a real nginx, as this user and, for root, as nobody too
+	$(GO) test -tags=integration -count=1 -timeout=8m $(TESTFLAGS) $(SCENARIOS)
+
+test-phpt: build ## php-fpm's own test suite against bin/anyfpm
+	FPM_ARGS='--php' $(PHPT)/run.sh $(PHPTFLAGS) $(BIN)
+
+lint: ## gofmt, go vet, staticcheck and the house set of golangci-lint, at pinned versions
+	$(GO) vet -tags=integration ./...
+	$(TOOL) staticcheck -tags=integration ./...
+	$(TOOL) golangci-lint run
+	$(TOOL) golangci-lint fmt --diff
+
+fmt: ## format the source as the linter wants it
+	$(TOOL) golangci-lint fmt
+
+fuzz: ## every fuzz target for FUZZTIME (1m)
+	FUZZTIME=$(FUZZTIME) scripts/fuzz
+
+bench: build ## anyfpm against its peers behind the same nginx: BENCHFLAGS='-rows cgi -duration 2s'
+	$(GO) run ./tests/bench -bin $(BIN) $(BENCHFLAGS)
+
+install: build ## to $(DESTDIR)$(PREFIX)/sbin
+	install -D -m 755 $(BIN) $(DESTDIR)$(PREFIX)/sbin/anyfpm
+
+clean: ## remove what make built
+	rm -rf bin
+	$(MAKE) --no-print-directory -C examples/quickstart clean
