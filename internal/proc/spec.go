@@ -1,0 +1,87 @@
+package proc
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Spec describes a process to start.
+type Spec struct {
+	// Path is the program's file. It is not searched for in PATH; a relative
+	// path is relative to Dir.
+	Path string
+	// Args are the arguments with the program's name as the first; empty
+	// means only Path.
+	Args []string
+	// Env is the whole environment; nil is an empty one.
+	Env []string
+	// Dir is the working directory; empty is the caller's.
+	Dir string
+	// Files are the descriptors of the child: Files[i] becomes descriptor i,
+	// and -1 leaves i closed. All others must be close-on-exec.
+	Files []int
+	// Setpgid makes the child the leader of a new process group, so that
+	// [KillGroup] reaches what it starts as well.
+	Setpgid bool
+	// Setsid makes the child the leader of a new session, and of a group.
+	Setsid bool
+	// Credential is the user to run as; nil is the caller's own. Groups are
+	// set too unless NoSetGroups.
+	Credential *syscall.Credential
+	// Pdeathsig is sent to the child when the Starter ends, also by kill -9 of
+	// the whole process. Zero sends none.
+	Pdeathsig syscall.Signal
+	// Limits are set right after the start, so the child may see the caller's
+	// for an instant.
+	Limits []Limit
+}
+
+// A Limit is one resource limit, soft and hard.
+type Limit struct {
+	Resource int // unix.RLIMIT_NOFILE or another
+	Value    uint64
+}
+
+// Unlimited is the Value of a [Limit] that is none.
+const Unlimited = unix.RLIM_INFINITY
+
+func (s *Spec) procAttr() *syscall.ProcAttr {
+	files := make([]uintptr, len(s.Files))
+	for i, fd := range s.Files {
+		files[i] = uintptr(fd) // -1 becomes ^0, which ForkExec leaves closed
+	}
+	return &syscall.ProcAttr{
+		Dir:   s.Dir,
+		Env:   s.Env,
+		Files: files,
+		Sys: &syscall.SysProcAttr{
+			Setpgid:    s.Setpgid,
+			Setsid:     s.Setsid,
+			Credential: s.Credential,
+			Pdeathsig:  s.Pdeathsig,
+		},
+	}
+}
+
+func (s *Spec) args() []string {
+	if len(s.Args) == 0 {
+		return []string{s.Path}
+	}
+	return s.Args
+}
+
+// start runs the program and returns its pid once it executes.
+func (s *Spec) start() (int, error) {
+	pid, err := syscall.ForkExec(s.Path, s.args(), s.procAttr())
+	if err != nil {
+		return 0, explain(s, err)
+	}
+	for _, l := range s.Limits {
+		limit := unix.Rlimit{Cur: l.Value, Max: l.Value}
+		// It fails if the child is gone already, or runs as someone else now,
+		// who is not ours to limit.
+		_ = unix.Prlimit(pid, l.Resource, &limit, nil)
+	}
+	return pid, nil
+}

@@ -1,0 +1,103 @@
+package proc
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+)
+
+// ErrStopped is the error of a start after the end of its [Starter].
+var ErrStopped = errors.New("the starter of processes has ended")
+
+// A Starter starts processes one after the other from a single thread. The
+// kernel ties Spec.Pdeathsig to the thread that started the child, and threads
+// of a Go program come and go, so this one lasts.
+type Starter struct {
+	reaper *Reaper
+
+	mu      sync.Mutex
+	waiting []request
+	stopped bool
+	wake    chan struct{} // a token when something waits
+}
+
+type request struct {
+	spec    Spec
+	started func(pid int, err error)
+	exited  func(Exit)
+}
+
+// NewStarter returns a Starter whose children reaper waits for. Both must be
+// run, the reaper for as long as the children may live.
+func NewStarter(reaper *Reaper) *Starter {
+	return &Starter{reaper: reaper, wake: make(chan struct{}, 1)}
+}
+
+// Run starts what is asked for until ctx is done. Its end is that of its
+// thread: children with a Pdeathsig get it.
+func (s *Starter) Run(ctx context.Context) error {
+	runtime.LockOSThread() // for good: the runtime ends the thread with us
+	for {
+		select {
+		case <-s.wake:
+			for _, r := range s.take(false) {
+				s.start(r)
+			}
+		case <-ctx.Done():
+			for _, r := range s.take(true) {
+				r.started(0, ErrStopped)
+			}
+			return nil
+		}
+	}
+}
+
+// Go asks for a process and returns at once. started is called when the
+// program executes or has failed to, with a [StartError]; exited is called
+// after it, once, when the process has ended. Both are called from other
+// goroutines and must not block.
+func (s *Starter) Go(spec Spec, started func(pid int, err error), exited func(Exit)) {
+	s.mu.Lock()
+	stopped := s.stopped
+	if !stopped {
+		s.waiting = append(s.waiting, request{spec, started, exited})
+	}
+	s.mu.Unlock()
+	if stopped {
+		started(0, ErrStopped)
+		return
+	}
+	select {
+	case s.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+// Start starts a process and waits until its program executes. exited may be
+// called before Start returns.
+func (s *Starter) Start(spec Spec, exited func(Exit)) (pid int, err error) {
+	done := make(chan struct{})
+	s.Go(spec, func(p int, e error) {
+		pid, err = p, e
+		close(done)
+	}, exited)
+	<-done
+	return pid, err
+}
+
+func (s *Starter) take(last bool) []request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	requests := s.waiting
+	s.waiting = nil
+	s.stopped = last
+	return requests
+}
+
+func (s *Starter) start(r request) {
+	s.reaper.begin()
+	pid, err := r.spec.start()
+	r.started(pid, err)
+	s.reaper.finish(pid, r.exited)
+}

@@ -1,0 +1,77 @@
+package proc
+
+import (
+	"os"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// commandName is what the kernel calls the process, in ps -C and killall. One
+// started through /proc/self/exe would be called "exe".
+const commandName = "anyfpm"
+
+// A Title changes what ps shows as the command line of the process.
+type Title struct {
+	area []byte // the memory of the arguments
+}
+
+// TakeTitle takes the memory of os.Args for titles and makes os.Args a copy of
+// its own. It must be called once, before anything has kept an argument.
+func TakeTitle() *Title {
+	t := &Title{}
+	var end *byte // behind the NUL of the argument before
+	for i, arg := range os.Args {
+		data := unsafe.StringData(arg)
+		if i > 0 && data != end {
+			break // not in one piece: not the kernel's memory
+		}
+		end = (*byte)(unsafe.Add(unsafe.Pointer(data), len(arg)+1))
+		os.Args[i] = strings.Clone(arg)
+		if i == 0 {
+			t.area = unsafe.Slice(data, len(arg)+1)
+		} else {
+			t.area = unsafe.Slice(&t.area[0], len(t.area)+len(arg)+1)
+		}
+	}
+	return t
+}
+
+// Set makes s the title. It is cut if it is longer than the original command
+// line, unless the process may move that (CAP_SYS_RESOURCE).
+func (t *Title) Set(s string) {
+	// Without /proc the name stays; it is a convenience.
+	_ = os.WriteFile("/proc/self/comm", []byte(commandName), 0)
+	if len(s) >= len(t.area) {
+		t.move(len(s) + 1)
+	}
+	if len(t.area) == 0 {
+		return
+	}
+	n := copy(t.area[:len(t.area)-1], s)
+	clear(t.area[n:])
+}
+
+// move tells the kernel of a larger area.
+func (t *Title) move(size int) {
+	area, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return
+	}
+	start := uintptr(unsafe.Pointer(&area[0]))
+	// The kernel wants start <= end at each step.
+	steps := [][2]uintptr{{unix.PR_SET_MM_ARG_START, start}, {unix.PR_SET_MM_ARG_END, start + uintptr(size)}}
+	if len(t.area) > 0 && start > uintptr(unsafe.Pointer(&t.area[0])) {
+		steps[0], steps[1] = steps[1], steps[0]
+	}
+	for i, step := range steps {
+		if err := unix.Prctl(unix.PR_SET_MM, step[0], step[1], 0, 0); err != nil {
+			if i == 0 {
+				_ = unix.Munmap(area) // nobody knows of it yet
+			}
+			return
+		}
+	}
+	t.area = area
+}
