@@ -79,10 +79,18 @@ func (n *node[T]) leave() {
 	n.prev, n.next, n.in = nil, nil, nil
 }
 
-// follower returns the element after this one in its list, or nil.
-func (n *node[T]) follower() *T {
+// after returns the next element of the list, or nil.
+func (n *node[T]) after() *T {
 	if n.next == nil {
 		return nil
 	}
 	return n.next.of
+}
+
+// before returns the previous element of the list, or nil.
+func (n *node[T]) before() *T {
+	if n.prev == nil {
+		return nil
+	}
+	return n.prev.of
 }

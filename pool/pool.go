@@ -8,8 +8,46 @@ import (
 // A Pool decides which worker serves which request, and which workers there
 // are. It is not safe for concurrent use.
 type Pool struct {
-	cfg Config
-	out []Action
+	cfg   Config
+	now   time.Duration // of the latest call
+	phase phase
+	out   []Action // of the present call
+	stats stats
+
+	// Requests.
+	queue   list[Request] // wait for their first worker, in order of arrival
+	retries list[Request] // wait for another worker, before the queue
+	running list[Request] // have a TerminateTimeout, in order of lease
+	watched list[Request] // have a SlowlogTimeout, in order of slowAt
+
+	// Workers.
+	slots    slots
+	rooms    rooms
+	starting list[Worker] // in order of start
+	stopping list[Worker] // not killed yet, in order of the last signal
+	aging    list[Worker] // have a MaxLifetime, in order of getting ready
+	total    int          // all that are not dead
+	count    [StateDead + 1]int
+
+	// Growth.
+	begun         bool // Start was called
+	owed          int  // workers to start whatever the demand
+	limit         int  // starts that SetLimit permits, -1 is no limit
+	limitNoticed  bool
+	fullNoticed   bool
+	spawn         spawnRate
+	spareAwaited  bool // a spare worker waits for spawn.next
+	backoff       backoff
+	startAwaited  bool // a start waits for backoff.retryAt
+	failed        bool
+	surplus       bool          // more idle workers than MaxSpareServers
+	surplusSince  time.Duration // since when, or since the last one was stopped
+	reaped        bool          // an idle worker was stopped
+	reapedAt      time.Duration // when, last
+	due           list[Worker]  // shall retire, in order
+	retiring      int           // do retire
+	retiringLimit int
+	pairs         int // workers with an elder
 }
 
 // New returns a pool without workers; nothing happens before [Pool.Start].
@@ -17,67 +55,101 @@ func New(cfg Config) (*Pool, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("cannot make pool: %w", err)
 	}
-	return &Pool{cfg: cfg.withDefaults()}, nil
+	cfg = cfg.withDefaults()
+	return &Pool{
+		cfg:           cfg,
+		rooms:         make(rooms, cfg.Concurrency),
+		limit:         -1,
+		spawn:         spawnRate{max: cfg.MaxSpawnRate},
+		backoff:       backoff{min: cfg.BackoffMin, max: cfg.BackoffMax},
+		retiringLimit: max(1, cfg.MaxChildren/4),
+	}, nil
 }
 
-// Start makes the first workers of a static or dynamic pool.
-func (p *Pool) Start(now time.Duration) []Action { return p.out }
+// begin opens a call: its actions replace those of the last one. A clock that
+// goes back is taken to stand still.
+func (p *Pool) begin(now time.Duration) {
+	p.out = p.out[:0]
+	p.now = max(p.now, now)
+}
 
-// Arrive gives the pool a request: it is leased to a worker at once, or waits
-// in the queue, or is refused.
-func (p *Pool) Arrive(now time.Duration, r *Request) []Action { return p.out }
+// emit adds an action to those of the present call.
+func (p *Pool) emit(a Action) { p.out = append(p.out, a) }
 
-// Cancel says that the client of r is gone: a waiting request ends without an
-// action, a running one is marked as aborted and goes on.
-func (p *Pool) Cancel(now time.Duration, r *Request) []Action { return p.out }
+// settle does what the last event has made possible or necessary.
+func (p *Pool) settle() {
+	p.dispatch()
+	p.judge()
+	p.startAwaited, p.spareAwaited = false, false
+	switch p.phase {
+	case phaseRunning:
+		p.grow()
+		p.retireDue()
+		p.reap()
+	case phaseDraining:
+		p.meetDemand()
+		p.dismiss()
+	case phaseStopping:
+	}
+}
 
-// Abort ends r for the given reason: a waiting request is refused, a running
-// one loses its worker and is refused when that has exited.
-func (p *Pool) Abort(now time.Duration, r *Request, reason Reason) []Action { return p.out }
+// stepWorker brings w into the state after e. It reports false, and nothing has
+// happened, if e cannot happen now.
+func (p *Pool) stepWorker(w *Worker, e workerEvent) bool {
+	from := w.state
+	to := workerTable[from][e]
+	if to == 0 {
+		p.fault(&StateError{Subject: w.subject(), State: from.String(), Event: e.String()})
+		return false
+	}
+	if to != from {
+		p.count[from]--
+		p.count[to]++
+		w.state, w.since = to, p.now
+	}
+	return true
+}
 
-// Ready says that the handshake with w is done.
-func (p *Pool) Ready(now time.Duration, w *Worker) []Action { return p.out }
+// stepRequest brings r into the state after e. It reports false, and nothing
+// has happened, if e cannot happen now.
+func (p *Pool) stepRequest(r *Request, e requestEvent) bool {
+	from := r.state
+	to := requestTable[from][e]
+	if to == RequestNew {
+		p.fault(&StateError{Subject: "request", State: from.String(), Event: e.String()})
+		return false
+	}
+	if from != to && from == RequestRunning {
+		r.worker.open--
+	}
+	if from != to && to == RequestRunning {
+		r.worker.open++
+	}
+	r.state = to
+	return true
+}
 
-// Responded says that the response of r is over while its worker still works.
-func (p *Pool) Responded(now time.Duration, r *Request) []Action { return p.out }
+// fault counts an internal error and tells the caller.
+func (p *Pool) fault(err error) {
+	p.stats.internalErrors++
+	if p.cfg.Fault != nil {
+		p.cfg.Fault(err)
+	}
+}
 
-// Free says that the worker of r is done with it.
-func (p *Pool) Free(now time.Duration, r *Request) []Action { return p.out }
+// waiting returns how many requests wait for a worker.
+func (p *Pool) waiting() int { return p.queue.len + p.retries.len }
 
-// Retire asks for w to be replaced.
-func (p *Pool) Retire(now time.Duration, w *Worker, reason Reason) []Action { return p.out }
+// places returns how many of Config.MaxChildren places are taken: a worker and
+// the one that shall replace it share one.
+func (p *Pool) places() int { return p.total - p.pairs }
 
-// Exited says that the process of w is gone, whatever state it was in.
-func (p *Pool) Exited(now time.Duration, w *Worker) []Action { return p.out }
-
-// StartDenied says that w, of a Start, may not be started.
-func (p *Pool) StartDenied(now time.Duration, w *Worker) []Action { return p.out }
-
-// SetLimit sets how many workers the pool may still start; -1 is no limit.
-func (p *Pool) SetLimit(now time.Duration, n int) []Action { return p.out }
-
-// Tick does what is due at now.
-func (p *Pool) Tick(now time.Duration) []Action { return p.out }
-
-// Next returns when Tick should be called next; ok is false if nothing is due
-// at any time.
-func (p *Pool) Next() (at time.Duration, ok bool) { return 0, false }
-
-// Drain refuses new requests, finishes all others, then stops the workers.
-func (p *Pool) Drain(now time.Duration) []Action { return p.out }
-
-// Shutdown refuses all requests and stops the workers now.
-func (p *Pool) Shutdown(now time.Duration) []Action { return p.out }
-
-// Done reports whether the pool is drained or shut down and no worker is left.
-func (p *Pool) Done() bool { return false }
+// active returns how many workers are busy or finishing.
+func (p *Pool) active() int { return p.count[StateBusy] + p.count[StateFinishing] }
 
 // Empty reports whether the pool has neither a worker nor a request.
-func (p *Pool) Empty() bool { return false }
+func (p *Pool) Empty() bool { return p.total == 0 && p.waiting() == 0 }
 
 // Failed reports whether no worker can be started: requests are refused until
 // a start succeeds.
-func (p *Pool) Failed() bool { return false }
-
-// Snapshot fills dst, using its memory again.
-func (p *Pool) Snapshot(dst *Snapshot, now time.Duration) {}
+func (p *Pool) Failed() bool { return p.failed }
