@@ -27,7 +27,7 @@ func (r Resolution) Answer() Answer {
 	case NotPermitted:
 		return r.cannotOpen("403 Forbidden", "Access denied.\n", "Permission denied")
 	case IsDirectory:
-		return r.cannotOpen("404 Not Found", "No input file specified.\n", "Success")
+		return r.cannotOpen("404 Not Found", "No input file specified.\n", "Is a directory")
 	case Missing:
 		return r.cannotOpen("404 Not Found", "No input file specified.\n", "No such file or directory")
 	default:

@@ -21,8 +21,22 @@ func (h *HeaderParser) next(f field) (next field, ok bool) {
 	return field{start: f.end, colon: f.end + colon, end: f.end + end + 1}, true
 }
 
-func (f field) name(block []byte) []byte  { return block[f.start:f.colon] }
-func (f field) value(block []byte) []byte { return bytes.Trim(block[f.colon+1:f.end], " \t\r\n") }
+func (f field) name(block []byte) []byte { return block[f.start:f.colon] }
+
+// value returns the value without the blanks around it; never nil, which
+// bytes.Trim can be.
+func (f field) value(block []byte) []byte {
+	start, end := f.colon+1, f.end-len("\r\n")
+	for start < end && isBlank(block[start]) {
+		start++
+	}
+	for start < end && isBlank(block[end-1]) {
+		end--
+	}
+	return block[start:end]
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' }
 
 // moved returns f after its block moved by n bytes.
 func (f field) moved(n int) field { return field{f.start + n, f.colon + n, f.end + n} }

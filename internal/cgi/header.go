@@ -140,7 +140,7 @@ func (h *HeaderParser) fold(line []byte) {
 	h.buf = h.buf[:h.line-len("\r\n")]
 	if len(line) > 0 {
 		h.buf = append(h.buf, ' ')
-		h.buf = append(h.buf, line...) // moves it two bytes at most, to the left
+		h.buf = append(h.buf, line...) // line lies further right in buf
 	}
 	h.buf = append(h.buf, "\r\n"...)
 }

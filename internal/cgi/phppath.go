@@ -92,11 +92,15 @@ func (f *pathFix) search(path string) Resolution {
 		f.renameScript()
 	}
 	found := f.script[:end]
-	if !bytes.Equal(f.origFile, found) || f.origFile == nil {
-		f.keep("ORIG_SCRIPT_FILENAME", f.origFile)
-		f.p.Set("SCRIPT_FILENAME", found)
-	}
 	f.translate(found)
+	if f.origFile != nil && bytes.Equal(f.origFile, found) {
+		// PATH_TRANSLATED was followed and leads through SCRIPT_FILENAME.
+		// php-fpm misses that and tries to open all of PATH_TRANSLATED.
+		info, err := f.Stat(path)
+		return Resolution{Outcome: f.judge(path, info, err), Script: path, URI: f.p.Get("SCRIPT_NAME")}
+	}
+	f.keep("ORIG_SCRIPT_FILENAME", f.origFile)
+	f.p.Set("SCRIPT_FILENAME", found)
 	return Resolution{Outcome: f.judge(path[:end], info, nil), Script: path[:end], URI: f.p.Get("SCRIPT_NAME")}
 }
 

@@ -27,6 +27,20 @@ const (
 	Missing
 )
 
+var outcomeNames = [...]string{
+	Found:           "found",
+	NoScript:        "no script",
+	NotFound:        "not found",
+	DotDot:          "dot-dot in path",
+	ExtensionDenied: "extension denied",
+	NotPermitted:    "not permitted",
+	IsDirectory:     "is a directory",
+	Missing:         "missing",
+}
+
+// String returns the outcome in words.
+func (o Outcome) String() string { return outcomeNames[o] }
+
 // A Resolution is the answer to: which script is this request for?
 type Resolution struct {
 	Outcome Outcome
