@@ -2,7 +2,7 @@ package harness_test
 
 import (
 	"bufio"
-	"fmt"
+	"log"
 	"net"
 	"net/http"
 	"net/http/cgi"
@@ -46,21 +46,22 @@ func fakeManager(conf string) int {
 	}
 	go fcgi.Serve(l, http.HandlerFunc(runScript)) //nolint:errcheck // ends with the process
 
-	log, err := os.OpenFile(directives["error_log"], os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	file, err := os.OpenFile(directives["error_log"], os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return 78
 	}
-	fmt.Fprintln(log, "NOTICE: ready to handle connections")
-	misbehave(os.Getenv("FAKE_FAULT"), directives, log)
+	events := log.New(file, "", 0)
+	events.Print("NOTICE: ready to handle connections")
+	misbehave(os.Getenv("FAKE_FAULT"), directives, events)
 	<-stop
-	fmt.Fprintln(log, "NOTICE: exiting, bye-bye!")
+	events.Print("NOTICE: exiting, bye-bye!")
 	if err := l.Close(); err != nil {
 		return 1
 	}
 	return 0
 }
 
-func misbehave(fault string, directives map[string]string, log *os.File) {
+func misbehave(fault string, directives map[string]string, events *log.Logger) {
 	switch fault {
 	case "process": // in a session of its own and orphaned
 		_ = exec.Command("setsid", "--fork", "sleep", "60").Run()
@@ -69,7 +70,7 @@ func misbehave(fault string, directives map[string]string, log *os.File) {
 	case "temporary":
 		_ = os.WriteFile(filepath.Join(os.TempDir(), "body"), nil, 0o644)
 	case "panic":
-		fmt.Fprintln(log, "panic: runtime error")
+		events.Print("panic: runtime error")
 	}
 }
 
