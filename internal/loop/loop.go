@@ -1,0 +1,272 @@
+package loop
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Ready says in what way a descriptor is ready.
+type Ready uint32
+
+// The kinds of readiness. A handler may be called with several at once.
+const (
+	// Readable: a read returns data, an end of file or an error.
+	Readable Ready = unix.EPOLLIN
+	// Writable is reported only after [Loop.WantWrite].
+	Writable Ready = unix.EPOLLOUT
+	// PeerClosed: the other side will send nothing more. What it sent before
+	// is still to be read.
+	PeerClosed Ready = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
+)
+
+// A Handler is told when its descriptor becomes ready.
+type Handler interface {
+	// Ready is called on the loop's goroutine. It may add and remove any
+	// descriptor, its own included.
+	Ready(r Ready)
+}
+
+const (
+	readInterest  = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
+	writeInterest = readInterest | unix.EPOLLOUT
+	batch         = 256
+)
+
+// slot is what the loop knows of one descriptor number. The generation tells
+// an event of the present descriptor from a late one of its predecessor.
+type slot struct {
+	handler    Handler
+	generation int32
+}
+
+// A Loop is a reactor. Create it with New, use it from handlers, posted
+// functions and timers only.
+type Loop struct {
+	epoll  int
+	wake   int
+	start  time.Time
+	now    time.Duration
+	slots  []slot
+	timers timerHeap
+	events []unix.EpollEvent
+
+	mu      sync.Mutex
+	posted  []func()
+	running []func() // the other half of the double buffer, owned by the loop
+	pending atomic.Bool
+	stop    atomic.Bool
+
+	// AfterBatch, when set, is called after the handlers, timers and posted
+	// functions of one turn have run: the place to write out what they left.
+	AfterBatch func()
+}
+
+// New returns a loop that watches nothing yet.
+func New() (*Loop, error) {
+	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("cannot create epoll instance: %w", err)
+	}
+	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		_ = unix.Close(ep)
+		return nil, fmt.Errorf("cannot create eventfd: %w", err)
+	}
+	l := &Loop{epoll: ep, wake: wake, start: time.Now(), events: make([]unix.EpollEvent, batch)}
+	if err := l.Add(wake, wakeHandler{l}); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// Close releases the loop's own descriptors. Run must have returned.
+func (l *Loop) Close() {
+	_ = unix.Close(l.epoll)
+	_ = unix.Close(l.wake)
+}
+
+// Now is the time of the current turn, measured from [Loop.Epoch] on the
+// monotonic clock. It is read once per turn.
+func (l *Loop) Now() time.Duration { return l.now }
+
+// Epoch is the moment Now counts from.
+func (l *Loop) Epoch() time.Time { return l.start }
+
+// Add starts watching fd for reading. The descriptor must be non-blocking
+// and stays the caller's; call Remove before closing it. If it is ready
+// already the handler is called in the next turn.
+func (l *Loop) Add(fd int, h Handler) error {
+	for fd >= len(l.slots) {
+		l.slots = append(l.slots, slot{})
+	}
+	s := &l.slots[fd]
+	s.generation++
+	if err := l.ctl(unix.EPOLL_CTL_ADD, fd, readInterest, s.generation); err != 0 {
+		return fmt.Errorf("cannot watch descriptor %d: %w", fd, err)
+	}
+	s.handler = h
+	return nil
+}
+
+// AddLevel watches a listening socket, level-triggered: its handler is called
+// in every turn in which a connection waits.
+func (l *Loop) AddLevel(fd int, h Handler) error {
+	for fd >= len(l.slots) {
+		l.slots = append(l.slots, slot{})
+	}
+	s := &l.slots[fd]
+	s.generation++
+	if err := l.ctl(unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN, s.generation); err != 0 {
+		return fmt.Errorf("cannot watch descriptor %d: %w", fd, err)
+	}
+	s.handler = h
+	return nil
+}
+
+// WantWrite asks for one Writable call when fd, which Add watches, can be
+// written again. Call it after a write said EAGAIN.
+func (l *Loop) WantWrite(fd int) error {
+	if err := l.ctl(unix.EPOLL_CTL_MOD, fd, writeInterest, l.slots[fd].generation); err != 0 {
+		return fmt.Errorf("cannot wait for writing to descriptor %d: %w", fd, err)
+	}
+	return nil
+}
+
+// Remove stops watching fd. Events of it that are already collected are
+// dropped.
+func (l *Loop) Remove(fd int) {
+	if fd >= len(l.slots) || l.slots[fd].handler == nil {
+		return
+	}
+	l.slots[fd].handler = nil
+	l.slots[fd].generation++
+	_ = l.ctl(unix.EPOLL_CTL_DEL, fd, 0, 0)
+}
+
+// Forget is Remove for a descriptor that is closed at once: closing the last
+// reference takes it out of epoll by itself and saves the system call.
+func (l *Loop) Forget(fd int) {
+	if fd < len(l.slots) {
+		l.slots[fd].handler = nil
+		l.slots[fd].generation++
+	}
+}
+
+func (l *Loop) ctl(op, fd int, interest uint32, generation int32) unix.Errno {
+	ev := unix.EpollEvent{Events: interest, Fd: int32(fd), Pad: generation}
+	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(l.epoll), uintptr(op), uintptr(fd),
+		uintptr(unsafe.Pointer(&ev)), 0, 0)
+	return errno
+}
+
+// Post runs f on the loop's goroutine, after what was posted before it. It
+// may be called from any goroutine and never blocks.
+func (l *Loop) Post(f func()) {
+	l.mu.Lock()
+	l.posted = append(l.posted, f)
+	l.mu.Unlock()
+	if l.pending.CompareAndSwap(false, true) {
+		l.notify()
+	}
+}
+
+// Stop makes Run return after the current turn. It may be called from any
+// goroutine.
+func (l *Loop) Stop() {
+	l.stop.Store(true)
+	l.notify()
+}
+
+func (l *Loop) notify() {
+	one := [8]byte{1}
+	_, _ = unix.Write(l.wake, one[:])
+}
+
+// Run handles events until Stop is called. It locks its goroutine to its
+// thread for the time.
+func (l *Loop) Run() error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	l.now = time.Since(l.start)
+	for !l.stop.Load() {
+		n, err := l.wait()
+		if err != nil {
+			return err
+		}
+		l.now = time.Since(l.start)
+		for i := range l.events[:n] {
+			ev := &l.events[i]
+			s := &l.slots[ev.Fd]
+			if s.handler != nil && s.generation == ev.Pad {
+				s.handler.Ready(Ready(ev.Events))
+			}
+		}
+		l.fireTimers()
+		l.runPosted()
+		if l.AfterBatch != nil {
+			l.AfterBatch()
+		}
+	}
+	return nil
+}
+
+// wait collects the next events. It asks without blocking first, by a raw
+// call that the Go scheduler does not notice, because under load there is
+// nearly always something; only an idle loop pays for a blocking call.
+func (l *Loop) wait() (int, error) {
+	r, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epoll),
+		uintptr(unsafe.Pointer(&l.events[0])), batch, 0, 0, 0)
+	if errno == 0 && r > 0 {
+		return int(r), nil
+	}
+	if errno != 0 && errno != unix.EINTR {
+		return 0, fmt.Errorf("cannot wait for events: %w", errno)
+	}
+	timeout := l.timers.timeout(time.Since(l.start))
+	if timeout == 0 || l.pending.Load() {
+		return 0, nil
+	}
+	n, err := unix.EpollWait(l.epoll, l.events, timeout)
+	if err == unix.EINTR {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("cannot wait for events: %w", err)
+	}
+	return n, nil
+}
+
+func (l *Loop) runPosted() {
+	if !l.pending.Load() {
+		return
+	}
+	l.pending.Store(false)
+	l.mu.Lock()
+	l.posted, l.running = l.running[:0], l.posted
+	l.mu.Unlock()
+	for i, f := range l.running {
+		l.running[i] = nil
+		f()
+	}
+	l.running = l.running[:0]
+}
+
+// wakeHandler empties the eventfd; the posted functions run at the end of the
+// turn.
+type wakeHandler struct{ l *Loop }
+
+func (h wakeHandler) Ready(Ready) {
+	var buf [8]byte
+	_, _ = unix.Read(h.l.wake, buf[:])
+}
+
+// Again makes the loop take another turn without waiting. It is for handlers
+// that left work to do.
+func (l *Loop) Again() { l.pending.Store(true) }

@@ -1,0 +1,90 @@
+package loop
+
+import (
+	"container/heap"
+	"time"
+)
+
+// A Timer calls a function on the loop once it is due. The zero Timer is
+// not set; a Timer may be set again and again.
+type Timer struct {
+	f     func()
+	at    time.Duration
+	index int // position in the heap plus one; 0 when not set
+}
+
+// NewTimer returns a timer that is not set and will call f on the loop.
+func NewTimer(f func()) *Timer { return &Timer{f: f} }
+
+// Set makes t due at the given time, see [Loop.Now], in place of any earlier
+// setting.
+func (l *Loop) Set(t *Timer, at time.Duration) {
+	if t.index > 0 {
+		if t.at != at {
+			t.at = at
+			heap.Fix(&l.timers, t.index-1)
+		}
+		return
+	}
+	t.at = at
+	heap.Push(&l.timers, t)
+}
+
+// Clear unsets t. A timer that is not set stays so.
+func (l *Loop) Clear(t *Timer) {
+	if t.index > 0 {
+		heap.Remove(&l.timers, t.index-1)
+	}
+}
+
+func (l *Loop) fireTimers() {
+	for len(l.timers) > 0 && l.timers[0].at <= l.now {
+		t := l.timers[0]
+		heap.Pop(&l.timers)
+		t.f()
+	}
+}
+
+type timerHeap []*Timer
+
+// timeout is how many milliseconds epoll may sleep: -1 for ever, rounded up
+// so that a timer is due when the loop wakes.
+func (h timerHeap) timeout(now time.Duration) int {
+	if len(h) == 0 {
+		return -1
+	}
+	d := h[0].at - now
+	if d <= 0 {
+		return 0
+	}
+	const longest = time.Hour
+	return int((min(d, longest) + time.Millisecond - 1) / time.Millisecond)
+}
+
+// Len, Less, Swap, Push and Pop are heap.Interface.
+
+func (h timerHeap) Len() int           { return len(h) }
+func (h timerHeap) Less(i, j int) bool { return h[i].at < h[j].at }
+
+func (h timerHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i+1, j+1
+}
+
+func (h *timerHeap) Push(x any) {
+	t, ok := x.(*Timer)
+	if !ok {
+		return
+	}
+	*h = append(*h, t)
+	t.index = len(*h)
+}
+
+func (h *timerHeap) Pop() any {
+	old := *h
+	t := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	t.index = 0
+	return t
+}

@@ -1,0 +1,89 @@
+"""A script's stdin, stdout and stderr: Python's files over descriptors 0, 1 and 2."""
+
+import io
+import os
+import sys
+
+from anyfpm.wire import MAX_TAIL, write_all
+
+_ENCODING = sys.stdout.encoding
+_ERRORS = sys.stdout.errors
+_STDERR = sys.stderr
+
+
+class Output(io.RawIOBase):
+    """Descriptor 1 with a last piece that can be taken instead of written.
+
+    An explicit flush, or a full buffer, writes to the descriptor. What is
+    left at the end of the response travels in the control message.
+    """
+
+    def __init__(self):
+        self._tail = None  # a list while the tail is being taken
+        self._discard = False
+
+    def fileno(self):
+        return 1
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        if self._tail is not None:
+            self._tail.append(bytes(data))
+        elif not self._discard:
+            return os.write(1, data)
+        return len(data)
+
+    def take(self, flush):
+        """Call flush and return what it wrote; what is written later is dropped."""
+        tail = self._tail = []
+        flush()
+        self._tail = None
+        tail = b"" if self._discard else b"".join(tail)
+        self._discard = True
+        if len(tail) > MAX_TAIL:
+            write_all(1, tail)
+            tail = b""
+        return tail
+
+
+class Streams:
+    """The three files in sys for one request."""
+
+    def __init__(self):
+        self._output = Output()
+        self._buffer = io.BufferedWriter(self._output, 65536)
+        self._stdout = io.TextIOWrapper(self._buffer, _ENCODING, _ERRORS, "\n")
+        sys.stdout = sys.__stdout__ = self._stdout
+        stdin = io.BufferedReader(io.FileIO(0, closefd=False))
+        sys.stdin = sys.__stdin__ = io.TextIOWrapper(stdin, _ENCODING, _ERRORS)
+        sys.stderr = sys.__stderr__ = _stderr()
+
+    def tail(self):
+        """End the response and return what of it has not been written."""
+        return self._output.take(self._flush)
+
+    def flush(self):
+        """Write everything out, as at the end of a process."""
+        self._flush()
+
+    def _flush(self):
+        # The script may have put a file of its own in place of sys.stdout,
+        # and may have closed or detached ours.
+        for stream in (sys.stdout, self._stdout, self._buffer, sys.stderr):
+            try:
+                stream.flush()
+            except (ValueError, AttributeError):
+                continue
+
+
+def _stderr():
+    global _STDERR
+    try:
+        if not _STDERR.closed:
+            return _STDERR
+    except ValueError:  # detached
+        pass
+    _STDERR = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), _ENCODING, "backslashreplace", "\n", write_through=True)
+    return _STDERR

@@ -1,0 +1,134 @@
+package supervisor
+
+import (
+	"fmt"
+	"log/slog"
+	"syscall"
+
+	"github.com/anyfpm/anyfpm/internal/runner"
+	"github.com/anyfpm/anyfpm/pool"
+)
+
+// perform carries out what package pool decided. Carrying out one action may
+// lead to the next decision; those actions are appended and come after the
+// ones at hand.
+func (s *Supervisor) perform(actions []pool.Action) {
+	s.todo = append(s.todo, actions...)
+	if s.performing {
+		return
+	}
+	s.performing = true
+	for i := 0; i < len(s.todo); i++ {
+		s.act(s.todo[i])
+	}
+	clear(s.todo)
+	s.todo = s.todo[:0]
+	s.performing = false
+}
+
+func (s *Supervisor) act(a pool.Action) {
+	switch a.Kind {
+	case pool.Lease:
+		s.grant(a.Worker, owner(a.Request))
+	case pool.Start:
+		s.startWorker(a.Worker)
+	case pool.Stop:
+		s.stop(a)
+	case pool.Refuse:
+		owner(a.Request).refused(a.Reason)
+	case pool.End:
+		r := owner(a.Request)
+		r.leased = false
+		r.gone()
+	case pool.Slow:
+		s.counters.slow++
+	case pool.Timeout:
+		owner(a.Request).timedOut()
+	case pool.Notice:
+		s.notice(a)
+	}
+}
+
+func owner(l *pool.Request) *request {
+	r, _ := l.Owner.(*request)
+	return r
+}
+
+// grant hands a request to the worker that package pool leased for it.
+func (s *Supervisor) grant(w *pool.Worker, r *request) {
+	now := s.loop.Now()
+	if r.phase == phaseRunning {
+		r.retry()
+	}
+	r.phase = phaseRunning
+	r.granted = now
+	r.params.SetString("REQUEST_QUEUE_TIME", fmt.Sprintf("%.6f", (now-r.arrived).Seconds()))
+	if s.runner.Wiring() == runner.Pipes {
+		s.runScript(w, r)
+	} else {
+		workerOf(w).serve(r)
+	}
+	r.updatePause()
+}
+
+// retry prepares for a second attempt: the first worker died before its
+// first byte.
+func (r *request) retry() {
+	r.log().Warn("worker died before it answered, request is tried once more",
+		slog.String("request", r.facts.method+" "+r.facts.uri))
+	r.resp.reset()
+	r.body.rewind()
+	r.data.rewind()
+}
+
+// timedOut ends the response of a request over request_terminate_timeout;
+// that its worker is stopped is the pool's next action.
+func (r *request) timedOut() {
+	elapsed := r.s.loop.Now() - r.granted
+	r.log().Warn(fmt.Sprintf("child %d, script '%s' (request: \"%s %s%s\") execution timed out (%d.%06d sec), terminating",
+		r.pid(), r.facts.scriptFile, r.facts.method, r.facts.uri, r.facts.queryPart(),
+		elapsed/1e9, elapsed%1e9/1e3))
+	r.lease.Retryable = false
+	r.answer(&answerTimeout)
+}
+
+// notice writes php-fpm's lines about the size of a pool
+// (fpm_process_ctl.c, fpm_pctl_perform_idle_server_maintenance).
+func (s *Supervisor) notice(a pool.Action) {
+	switch a.Reason {
+	case pool.PoolFailed:
+		s.poolFailed(a.N)
+	case pool.Recovered:
+		s.log.Info("workers start again, the pool serves")
+		s.failure = ""
+	case pool.MaxChildrenReached:
+		name := "pm.max_children"
+		if s.cfg.PM == "ondemand" {
+			name = "max_children"
+		}
+		s.log.Warn(fmt.Sprintf("server reached %s setting (%d), consider raising it", name, a.N))
+	case pool.SeemsBusy:
+		s.log.Warn(fmt.Sprintf("seems busy (you may need to increase pm.start_servers, or pm.min/max_spare_servers), spawning %d children, there are %d idle, and %d total children",
+			a.N, a.Idle, a.Total))
+	case pool.ProcessMax:
+		s.log.Warn("The maximum number of processes has been reached. Please review your configuration and consider raising 'process.max'")
+	default:
+		s.log.Debug("pool notice: " + a.Reason.String())
+	}
+}
+
+// stop signals a worker that package pool wants gone.
+func (s *Supervisor) stop(a pool.Action) {
+	sig := syscall.SIGTERM // also for Quit: FastCGI programs know no softer one
+	if a.Signal == pool.Kill {
+		sig = syscall.SIGKILL
+	}
+	switch w := a.Worker.Owner.(type) {
+	case *script:
+		w.stopped = a.Reason
+		w.kill(sig)
+	case *worker:
+		w.stopped = a.Reason
+		w.kill(sig)
+	}
+}

@@ -1,0 +1,89 @@
+package supervisor
+
+// serve starts the pool. Connections are accepted once its first workers are
+// ready, see checkServing.
+func (s *Supervisor) serve() {
+	s.perform(s.pool.Start(s.loop.Now()))
+	s.started = true
+	s.checkServing()
+}
+
+// checkServing opens the doors when no first worker is still starting. A
+// static or dynamic pool whose workers do not start at all never gets there:
+// poolFailed reports it.
+func (s *Supervisor) checkServing() {
+	if s.serving || s.closing || !s.started || s.pool.Failed() {
+		return
+	}
+	s.pool.Snapshot(&s.snap, s.loop.Now())
+	if s.snap.Starting > 0 {
+		return
+	}
+	s.serving = true
+	for _, d := range s.doors {
+		d.resume()
+	}
+	s.events.Ready()
+}
+
+// poolFailed reports workers that do not start. A pool that has served
+// before goes on answering, with 503.
+func (s *Supervisor) poolFailed(times int) {
+	s.failure = s.lastFailure
+	s.log.Error("workers do not start, trying again with back-off", "failed_starts", times, "reason", s.failure)
+	s.events.Failed(s.failure)
+}
+
+// Drain stops accepting, finishes what is under way and then ends the
+// workers and the loop.
+func (s *Supervisor) Drain() {
+	if s.closing {
+		return
+	}
+	s.closing = true
+	for _, d := range s.doors {
+		d.close()
+	}
+	for c := range s.conns {
+		c.keep = false
+		if len(c.reqs) == 0 && c.dec.Boundary() && len(c.out) == 0 {
+			c.close()
+		}
+	}
+}
+
+// Shutdown ends everything now.
+func (s *Supervisor) Shutdown() {
+	s.Drain()
+	s.drained = true
+	s.perform(s.pool.Shutdown(s.loop.Now()))
+	for c := range s.conns {
+		c.flush()
+		c.close()
+	}
+}
+
+// checkDone ends the loop of a closing pool when nothing is left: first the
+// connections go, then the requests that only their workers still know of,
+// then the workers.
+func (s *Supervisor) checkDone() {
+	if len(s.conns) > 0 {
+		return
+	}
+	if !s.drained {
+		s.drained = true
+		s.perform(s.pool.Drain(s.loop.Now()))
+	}
+	if s.pool.Done() {
+		s.loop.Stop()
+	}
+}
+
+// checkQuiet tells the master of an ondemand pool that nothing is left here:
+// it can do the waiting at the cost of a descriptor.
+func (s *Supervisor) checkQuiet() {
+	if s.serving && !s.closing && !s.wasQuiet && s.cfg.PM == "ondemand" && len(s.conns) == 0 && s.pool.Empty() {
+		s.wasQuiet = true
+		s.events.Quiet()
+	}
+}

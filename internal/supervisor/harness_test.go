@@ -1,0 +1,272 @@
+package supervisor
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/anyfpm/anyfpm/fcgi"
+	"github.com/anyfpm/anyfpm/internal/config"
+	"github.com/anyfpm/anyfpm/internal/loop"
+	"github.com/anyfpm/anyfpm/internal/proc"
+	"github.com/anyfpm/anyfpm/internal/runner"
+)
+
+// A rig is a supervisor in this process with a real listening socket and
+// real processes; only the master is missing.
+type rig struct {
+	t      *testing.T
+	sup    *Supervisor
+	loop   *loop.Loop
+	socket string
+	dir    string
+	log    *logBuffer
+	events *recorder
+}
+
+type logBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// recorder is the master's side of Events.
+type recorder struct {
+	ready  chan struct{}
+	failed chan string
+	quiet  chan struct{}
+}
+
+func (r *recorder) Ready()                      { close(r.ready) }
+func (r *recorder) Failed(reason string)        { r.failed <- reason }
+func (r *recorder) Quiet()                      { r.quiet <- struct{}{} }
+func (r *recorder) Crashed(int, syscall.Signal) {}
+func (r *recorder) Status(uint64, []byte)       {}
+
+// defaults is a pool as internal/config would hand it over.
+func defaults() *config.Pool {
+	return &config.Pool{
+		Name: "test", PM: config.Static, MaxChildren: 4, Runner: config.RunnerCGI,
+		QueueMaxLength: 100, QueueTimeout: 10 * time.Second, RunnerStartTime: 10 * time.Second,
+		BodyMemory: 64 << 10, BodySpool: 16 << 20, OnClientAbort: "ignore", ClearEnv: true,
+		CatchWorkersOutput: true, DecorateOutput: true, RunnerConcurrency: 1,
+		PingPath: "/ping", PingResponse: "pong", StatusPath: "/status",
+	}
+}
+
+// reaper is shared: a process can have only one.
+var reaper = sync.OnceValue(func() *proc.Reaper {
+	r := proc.NewReaper(nil)
+	go func() { _ = r.Run(context.Background()) }()
+	return r
+})
+
+func start(t *testing.T, cfg *config.Pool) *rig {
+	t.Helper()
+	g := &rig{t: t, dir: t.TempDir(), log: &logBuffer{},
+		events: &recorder{make(chan struct{}), make(chan string, 10), make(chan struct{}, 1)}}
+	l, err := loop.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.loop = l
+	run, err := runner.New(cfg, environment(cfg, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	starter := proc.NewStarter(reaper())
+	var helpers sync.WaitGroup
+	helpers.Go(func() { _ = starter.Run(ctx) })
+	log := slog.New(slog.NewTextHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	g.sup, err = New(cfg, log, l, run, &processes{starter, l}, g.events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.socket = filepath.Join(g.dir, "socket")
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: g.socket}); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Listen(fd, 511); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.sup.AddDoor(fd, g.socket); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	l.Post(g.sup.serve)
+	go func() { done <- l.Run() }()
+	t.Cleanup(func() {
+		l.Post(g.sup.Shutdown)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		g.sup.Close()
+		l.Close()
+		cancel()
+		helpers.Wait()
+		if t.Failed() {
+			t.Logf("log:\n%s", g.log)
+		}
+	})
+	return g
+}
+
+// script writes an executable file and returns its path.
+func (g *rig) script(name, text string) string {
+	g.t.Helper()
+	path := filepath.Join(g.dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+		g.t.Fatal(err)
+	}
+	return path
+}
+
+// params are those of a GET of a script.
+func params(script string, more ...string) []string {
+	return append([]string{"REQUEST_METHOD", "GET", "SCRIPT_FILENAME", script, "SCRIPT_NAME", "/x", "CONTENT_LENGTH", "0"}, more...)
+}
+
+// encode is a whole request as a web server sends it.
+func encode(id uint16, flags uint8, params []string, body string) []byte {
+	var pairs []byte
+	for i := 0; i < len(params); i += 2 {
+		pairs = fcgi.AppendPair(pairs, params[i], params[i+1])
+	}
+	b := fcgi.AppendBegin(nil, id, fcgi.RoleResponder, flags)
+	b = fcgi.AppendStream(b, fcgi.TypeParams, id, pairs)
+	b = fcgi.AppendStreamEnd(b, fcgi.TypeParams, id)
+	b = fcgi.AppendStream(b, fcgi.TypeStdin, id, []byte(body))
+	return fcgi.AppendStreamEnd(b, fcgi.TypeStdin, id)
+}
+
+// reply is what came back for one request.
+type reply struct {
+	stdout, stderr string
+	end            *fcgi.EndRequest
+}
+
+func (g *rig) dial() net.Conn {
+	g.t.Helper()
+	c, err := net.Dial("unix", g.socket)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.t.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	return c
+}
+
+// get runs one request on a connection of its own.
+func (g *rig) get(params []string, body string) reply {
+	g.t.Helper()
+	c := g.dial()
+	if _, err := c.Write(encode(1, 0, params, body)); err != nil {
+		g.t.Fatal(err)
+	}
+	raw, err := io.ReadAll(c)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return decode(g.t, raw)[1]
+}
+
+// decode sorts records by request.
+func decode(t *testing.T, raw []byte) map[uint16]reply {
+	t.Helper()
+	var d fcgi.Decoder
+	type streams struct{ stdout, stderr bytes.Buffer }
+	collected := map[uint16]*streams{}
+	replies := map[uint16]reply{}
+	for len(raw) > 0 {
+		ev, n, err := d.Next(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw = raw[n:]
+		s := collected[ev.RequestID]
+		if s == nil {
+			s = &streams{}
+			collected[ev.RequestID] = s
+		}
+		switch {
+		case ev.Kind == fcgi.EventData && ev.Type == fcgi.TypeStdout:
+			s.stdout.Write(ev.Data)
+		case ev.Kind == fcgi.EventData && ev.Type == fcgi.TypeStderr:
+			s.stderr.Write(ev.Data)
+		case ev.Kind == fcgi.EventEndRequest:
+			replies[ev.RequestID] = reply{s.stdout.String(), s.stderr.String(), &ev.End}
+			delete(collected, ev.RequestID)
+		}
+	}
+	for id, s := range collected {
+		replies[id] = reply{s.stdout.String(), s.stderr.String(), nil}
+	}
+	return replies
+}
+
+func (b *logBuffer) reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.text.Reset()
+}
+
+// plain writes a file that is not executable.
+func (g *rig) plain(name, text string) string {
+	g.t.Helper()
+	path := filepath.Join(g.dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		g.t.Fatal(err)
+	}
+	return path
+}
+
+func (g *rig) fifo(name string) string {
+	g.t.Helper()
+	path := filepath.Join(g.dir, name)
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		g.t.Fatal(err)
+	}
+	return path
+}
+
+// write opens a FIFO, waiting for its reader, and writes to it.
+func (g *rig) write(path, text string) {
+	g.t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// readAll reads a FIFO to the end of its last writer.
+func (g *rig) readAll(path string) {
+	if _, err := os.ReadFile(path); err != nil {
+		g.t.Error(err)
+	}
+}

@@ -1,0 +1,245 @@
+package supervisor
+
+import (
+	"fmt"
+	"log/slog"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/anyfpm/anyfpm/internal/loop"
+	"github.com/anyfpm/anyfpm/internal/runner"
+)
+
+// A link is a connection to a resident worker. It carries one request at a
+// time and stays open between them if the worker lets it.
+type link struct {
+	s   *Supervisor
+	w   *worker
+	fd  int
+	dlg runner.Dialogue
+
+	r         *request // the request it serves, nil between requests
+	ended     bool     // the worker has ended the response of r
+	inputDone bool     // r's body is handed over whole
+
+	out      []byte // bytes for the worker, out[sent:] not yet written
+	sent     int
+	blocked  bool // a write said EAGAIN, Writable is to come
+	readable bool // a read may find something
+	hup      bool // the worker has closed; unread bytes may be left
+	closed   bool
+	probing  bool // FCGI_GET_VALUES is not answered yet
+}
+
+// maxLinkOut is how much of a body waits in a link; more waits in the body.
+const maxLinkOut = scratchSize
+
+func (s *Supervisor) connect(w *worker) (*link, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("cannot create a socket for a worker: %w", err)
+	}
+	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: w.socket}); err != nil {
+		_ = unix.Close(fd)
+		return nil, fmt.Errorf("cannot connect to worker %d: %w", w.pid, err)
+	}
+	l := &link{s: s, w: w, fd: fd, dlg: s.runner.Dialogue()}
+	if err := s.loop.Add(fd, l); err != nil {
+		_ = unix.Close(fd)
+		return nil, err
+	}
+	w.links = append(w.links, l)
+	return l, nil
+}
+
+// serve hands r to the worker.
+func (l *link) serve(r *request) {
+	l.r, r.link = r, l
+	l.ended, l.inputDone = false, false
+	l.out = l.dlg.Begin(l.frame(), r.forRunner())
+	l.feed()
+}
+
+// frame is the buffer to append bytes for the worker to.
+func (l *link) frame() []byte {
+	if l.out == nil {
+		l.out = l.s.buffer()
+	}
+	return l.out
+}
+
+// feed hands over as much of the body as there is and the worker takes.
+func (l *link) feed() {
+	for l.r != nil && !l.closed && !l.blocked && !l.inputDone {
+		stream, piece, more, err := l.r.nextInput(l.s.bodyBuf)
+		if err != nil {
+			l.s.log.Error("request body lost", slog.Any("err", err))
+			l.broken(err)
+			return
+		}
+		if more == inputLater {
+			break
+		}
+		l.inputDone = more == inputOver
+		l.out = l.dlg.Body(l.frame(), stream, piece)
+		if len(l.out)-l.sent >= maxLinkOut {
+			l.flush()
+		}
+	}
+	l.flush()
+}
+
+func (l *link) flush() {
+	for l.sent < len(l.out) && !l.blocked && !l.closed {
+		n, errno := loop.Write(l.fd, l.out[l.sent:])
+		switch {
+		case errno == unix.EAGAIN:
+			if err := l.s.loop.WantWrite(l.fd); err != nil {
+				l.broken(err)
+				return
+			}
+			l.blocked = true
+		case errno != 0:
+			// A program may close its side without reading all of the body;
+			// what it has said, or its end, is still to be read.
+			l.inputDone = true
+			l.sent = len(l.out)
+		default:
+			l.sent += n
+		}
+	}
+	if l.sent == len(l.out) && l.out != nil {
+		l.s.release(l.out)
+		l.out, l.sent = nil, 0
+	}
+}
+
+// Ready implements loop.Handler.
+func (l *link) Ready(r loop.Ready) {
+	if r&loop.Writable != 0 && l.blocked {
+		l.blocked = false
+		l.feed()
+		if l.r != nil {
+			l.r.updatePause()
+		}
+	}
+	if r&(loop.Readable|loop.PeerClosed) != 0 && !l.closed {
+		l.readable = true
+		l.hup = l.hup || r&loop.PeerClosed != 0
+		l.read()
+	}
+}
+
+// read takes what the worker says, as long as its client keeps up.
+func (l *link) read() {
+	for l.readable && !l.closed {
+		if l.r != nil && l.r.congested() {
+			return
+		}
+		buf := l.s.relayBuf
+		n, errno := loop.Read(l.fd, buf)
+		switch {
+		case errno == unix.EAGAIN:
+			l.readable = false
+		case errno != 0, n == 0:
+			l.readable = false
+			l.peerClosed()
+		default:
+			if n < len(buf) && !l.hup {
+				l.readable = false
+			}
+			l.input(buf[:n])
+		}
+	}
+}
+
+func (l *link) input(p []byte) {
+	if err := l.dlg.Input(p, l); err != nil {
+		l.s.log.Warn("worker broke the protocol, it is replaced", slog.Int("pid", l.w.pid), slog.Any("err", err))
+		l.broken(err)
+		return
+	}
+	if l.ended {
+		l.release()
+	}
+}
+
+// Stdout implements runner.Sink.
+func (l *link) Stdout(p []byte) {
+	if l.r != nil {
+		l.r.Stdout(p)
+	}
+}
+
+// Stderr implements runner.Sink.
+func (l *link) Stderr(p []byte) {
+	if l.r != nil {
+		l.w.said(l.r, p)
+	}
+}
+
+// End implements runner.Sink. The link is given back only when the bytes in
+// hand are used up: some may follow that belong to nobody.
+func (l *link) End(appStatus uint32) {
+	if l.r != nil {
+		l.r.End(appStatus)
+		l.ended = true
+	}
+}
+
+// Probed implements runner.Sink.
+func (l *link) Probed() {
+	if l.probing {
+		l.probing = false
+		l.w.idle = append(l.w.idle, l)
+		l.w.ready()
+	}
+}
+
+// release ends the lease: the worker is free for the next request.
+func (l *link) release() {
+	r := l.r
+	l.r, r.link = nil, nil
+	if !l.inputDone {
+		// The response came before the body was read. What is left of the
+		// request would be taken for the next one, so the connection ends
+		// with it.
+		l.close()
+	}
+	if !l.closed {
+		l.w.idle = append(l.w.idle, l)
+	}
+	r.released()
+}
+
+// peerClosed is the worker's end of the connection. If the worker is dying
+// its exit says why and comes in a moment.
+func (l *link) peerClosed() {
+	l.close()
+	if l.r == nil {
+		l.w.linkLost(l)
+		return
+	}
+	l.w.expectExit()
+}
+
+// broken gives up a worker that can not be spoken to any more.
+func (l *link) broken(err error) {
+	l.close()
+	l.w.fail(err)
+}
+
+func (l *link) close() {
+	if l.closed {
+		return
+	}
+	l.closed = true
+	l.s.loop.Forget(l.fd)
+	loop.Close(l.fd)
+	l.s.release(l.out)
+	l.out = nil
+	l.w.drop(l)
+	if l.r != nil {
+		l.w.lost = append(l.w.lost, l)
+	}
+}

@@ -1,0 +1,279 @@
+package supervisor
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/anyfpm/anyfpm/fcgi"
+	"github.com/anyfpm/anyfpm/internal/cgi"
+	"github.com/anyfpm/anyfpm/pool"
+)
+
+// A phase is how far a request has come.
+type phase uint8
+
+const (
+	phaseParams  phase = iota // PARAMS are being read
+	phaseBody                 // the body is being read
+	phaseQueued               // package pool has it
+	phaseRunning              // a worker has it
+	phaseOver                 // END_REQUEST is said, or nobody is left to say it to
+)
+
+// A request lives from BEGIN_REQUEST until its response has ended and its
+// worker is free again, whichever is later.
+type request struct {
+	lease pool.Request // Owner is the request itself
+	s     *Supervisor
+	c     *conn // nil once the response has ended or the client is gone
+	id    uint16
+	role  fcgi.Role
+	phase phase
+
+	raw    []byte // the PARAMS stream
+	params cgi.Params
+	script string // the file to run, if the runner wants one
+	facts  facts
+
+	body     body
+	data     body // FCGI_DATA of a Filter
+	paused   bool // counted in conn.paused
+	inputEnd bool // the peer has ended STDIN (and DATA)
+
+	link   *link   // the resident worker's connection that serves it
+	proc   *script // the process that serves it
+	worker *worker // the resident worker that serves it
+	resp   response
+	leased bool // package pool knows it and has not got it back
+
+	begun, arrived, granted time.Duration // loop times: BEGIN_REQUEST, queued, leased
+}
+
+// facts are the parameters that status page and logs show, copied because
+// PARAMS are given back when the request has been handed to its worker.
+type facts struct {
+	method, uri, query, scriptFile, user, remote string
+	contentLength                                int64
+	started                                      time.Time
+}
+
+func (c *conn) begin(ev *fcgi.Event) {
+	c.began = true
+	c.keep = ev.Begin.Flags&fcgi.FlagKeepConn != 0
+	refuse := func(status fcgi.ProtocolStatus) {
+		c.openInput = true
+		c.write(fcgi.AppendEnd(c.output(), ev.RequestID, 0, status))
+	}
+	switch {
+	case c.find(ev.RequestID) != nil:
+		c.refuse(errRequestIDInUse)
+		return
+	case ev.Begin.Role < fcgi.RoleResponder || ev.Begin.Role > fcgi.RoleFilter:
+		refuse(fcgi.StatusUnknownRole)
+		return
+	case len(c.reqs) > 0 && c.s.compat.php:
+		refuse(fcgi.StatusCantMultiplex)
+		return
+	case len(c.reqs) >= maxRequestsPerConn:
+		refuse(fcgi.StatusOverloaded)
+		return
+	}
+	r := c.s.newRequest()
+	r.c, r.id, r.role, r.begun = c, ev.RequestID, ev.Begin.Role, c.s.loop.Now()
+	r.raw = c.s.buffer()
+	c.openInput = false
+	c.reqs = append(c.reqs, r)
+}
+
+func (s *Supervisor) newRequest() *request {
+	var r *request
+	if n := len(s.freeReqs); n > 0 {
+		r = s.freeReqs[n-1]
+		s.freeReqs = s.freeReqs[:n-1]
+	} else {
+		r = &request{s: s}
+		r.lease.Owner = r
+	}
+	return r
+}
+
+// recycle gives the request's memory to the next one. It must have left its
+// connection, its worker and package pool.
+func (s *Supervisor) recycle(r *request) {
+	s.release(r.raw)
+	r.body.discard(s)
+	r.data.discard(s)
+	r.resp.discard(s)
+	params, lease := r.params, r.lease
+	*r = request{s: s, params: params, lease: lease}
+	s.freeReqs = append(s.freeReqs, r)
+}
+
+// onParams collects the PARAMS stream.
+func (r *request) onParams(ev *fcgi.Event) {
+	if r.phase != phaseParams {
+		r.c.refuse(errParamsAfterEnd)
+		return
+	}
+	if ev.Kind == fcgi.EventData {
+		if len(r.raw)+len(ev.Data) > maxParams {
+			r.log().Warn("request parameters too large, client gets 431", clientAttr(r.c), slog.Int("limit", maxParams))
+			r.answer(&answerHeadersTooLarge)
+			return
+		}
+		r.raw = append(r.raw, ev.Data...)
+		return
+	}
+	if err := cgi.Parse(r.raw, &r.params); err != nil {
+		r.c.refuse(err)
+		return
+	}
+	r.phase = phaseBody
+	r.admit()
+}
+
+// leave takes the request off its connection: there is nothing more to say
+// to the client.
+func (r *request) leave() {
+	c := r.c
+	if c == nil {
+		return
+	}
+	r.c = nil
+	for i, other := range c.reqs {
+		if other == r {
+			last := len(c.reqs) - 1
+			c.reqs[i] = c.reqs[last]
+			c.reqs[last] = nil
+			c.reqs = c.reqs[:last]
+			break
+		}
+	}
+	if r.paused {
+		r.paused = false
+		c.paused--
+		c.s.resumeInput(c)
+	}
+	if !r.inputEnd {
+		c.openInput = true
+	}
+}
+
+// clientAbort is FCGI_ABORT_REQUEST: the client wants the request ended and
+// still expects END_REQUEST.
+func (r *request) clientAbort() {
+	switch r.phase {
+	case phaseParams, phaseBody:
+		r.end(0, fcgi.StatusRequestComplete)
+		r.gone()
+	case phaseQueued:
+		r.s.perform(r.s.pool.Cancel(r.s.loop.Now(), &r.lease))
+		r.leased = false
+		r.end(0, fcgi.StatusRequestComplete)
+		r.gone()
+	case phaseRunning:
+		r.abandon()
+	case phaseOver:
+	}
+}
+
+// clientGone is a closed connection.
+func (r *request) clientGone() {
+	queued := r.phase == phaseQueued
+	running := r.phase == phaseRunning
+	r.leave()
+	switch {
+	case running:
+		r.resp.mute()
+		r.dropInput()
+		r.abandon()
+	case queued:
+		r.s.perform(r.s.pool.Cancel(r.s.loop.Now(), &r.lease))
+		r.leased = false
+		r.finished()
+		r.gone()
+	default:
+		r.gone()
+	}
+}
+
+// abandon ends the client's interest in a running request. The request itself
+// goes on unless the pool wants otherwise (on_client_abort), or its body can
+// never be complete.
+func (r *request) abandon() {
+	if r.s.cfg.OnClientAbort == "terminate" || !r.inputEnd {
+		r.abort()
+		return
+	}
+	r.s.perform(r.s.pool.Cancel(r.s.loop.Now(), &r.lease))
+}
+
+// abort stops the worker of a running request.
+func (r *request) abort() {
+	r.s.perform(r.s.pool.Abort(r.s.loop.Now(), &r.lease, pool.ClientAbort))
+}
+
+// gone recycles the request if nobody holds it any more.
+func (r *request) gone() {
+	r.phase = phaseOver
+	if r.c == nil && !r.leased && r.link == nil && r.proc == nil {
+		r.s.recycle(r)
+	}
+}
+
+func (r *request) log() *slog.Logger { return r.s.log }
+
+// pid is the process that serves the request, 0 if none does.
+func (r *request) pid() int {
+	switch {
+	case r.proc != nil:
+		return r.proc.pid
+	case r.worker != nil:
+		return r.worker.pid
+	default:
+		return 0
+	}
+}
+
+// congested says that the client reads slower than the worker writes.
+func (r *request) congested() bool { return r.c != nil && r.c.congested() }
+
+// released gives the worker back to package pool after a whole lease.
+func (r *request) released() {
+	r.worker = nil
+	if r.leased {
+		r.leased = false
+		r.s.perform(r.s.pool.Free(r.s.loop.Now(), &r.lease))
+	}
+	r.gone()
+}
+
+// resumeRelays reads on from the workers whose clients have caught up.
+func (s *Supervisor) resumeRelays() {
+	for i, c := range s.resumable {
+		s.resumable[i] = nil
+		for _, r := range append([]*request(nil), c.reqs...) {
+			switch {
+			case r.proc != nil:
+				r.proc.resume()
+			case r.link != nil:
+				r.link.read()
+			}
+		}
+	}
+	s.resumable = s.resumable[:0]
+	if len(s.dirty) > 0 {
+		s.loop.Again()
+	}
+}
+
+func (f *facts) queryPart() string {
+	if f.query == "" {
+		return ""
+	}
+	return "?" + f.query
+}
+
+// finished is called once for each request, when its response has ended or
+// nobody is left to have it.
+func (r *request) finished() {}

@@ -1,0 +1,159 @@
+package supervisor
+
+import (
+	"errors"
+	"log/slog"
+
+	"github.com/anyfpm/anyfpm/fcgi"
+	"github.com/anyfpm/anyfpm/internal/cgi"
+)
+
+// A response is what has been said to the client so far.
+type response struct {
+	header  cgi.HeaderParser
+	began   bool // the header is out
+	muted   bool // nobody listens, or an answer of our own has been given
+	head    bool // HEAD: the body is not passed on
+	status  int
+	bytes   int64  // of the body, as the worker sent it
+	held    []byte // FCGI_STDERR that waits for the header
+	dropped int64  // FCGI_STDERR that found no place
+	saidErr bool   // FCGI_STDERR was used and wants an end
+	refused bool   // what the worker says is of no use to anybody
+}
+
+// mute discards what the worker says from here on.
+func (p *response) mute() { p.muted = true }
+
+// reset forgets a first attempt of which nothing reached the client.
+func (p *response) reset() {
+	p.header.Reset()
+	p.held = p.held[:0]
+}
+
+func (p *response) discard(s *Supervisor) { s.release(p.held) }
+
+// Stdout implements runner.Sink: a piece of the response.
+func (r *request) Stdout(p []byte) {
+	if len(p) == 0 {
+		return
+	}
+	r.lease.Retryable = false
+	if r.resp.muted {
+		return
+	}
+	if !r.resp.began {
+		n, done, err := r.resp.header.Feed(p)
+		if err != nil {
+			r.badHeader(err)
+			return
+		}
+		if !done {
+			return
+		}
+		p = p[n:]
+		r.sendHeader()
+	}
+	r.resp.bytes += int64(len(p))
+	if len(p) > 0 && !r.resp.head {
+		r.c.write(fcgi.AppendStream(r.c.output(), fcgi.TypeStdout, r.id, p))
+	}
+}
+
+func (r *request) sendHeader() {
+	r.resp.began = true
+	r.resp.status = r.resp.header.Status()
+	r.c.write(fcgi.AppendStream(r.c.output(), fcgi.TypeStdout, r.id, r.resp.header.Bytes()))
+	r.sendHeld()
+}
+
+// sendHeld sends the FCGI_STDERR that waited for the header.
+func (r *request) sendHeld() {
+	if len(r.resp.held) > 0 && r.c != nil {
+		r.c.write(fcgi.AppendStream(r.c.output(), fcgi.TypeStderr, r.id, r.resp.held))
+		r.resp.saidErr = true
+	}
+	r.s.release(r.resp.held)
+	r.resp.held = nil
+	if r.resp.dropped > 0 {
+		r.log().Warn("stderr before the response header exceeds what can wait for it, the rest is in the error log only",
+			slog.String("script", r.facts.scriptFile), slog.Int64("lost_bytes", r.resp.dropped), slog.Int("limit", heldStderr))
+		r.resp.dropped = 0
+	}
+}
+
+// Stderr implements runner.Sink. Before the response header is out it is
+// held back: nginx counts earlier FCGI_STDERR against its buffer for the
+// header and answers 502.
+func (r *request) Stderr(p []byte) {
+	if len(p) == 0 || r.resp.muted || r.c == nil {
+		return
+	}
+	if r.resp.began {
+		r.resp.saidErr = true
+		r.c.write(fcgi.AppendStream(r.c.output(), fcgi.TypeStderr, r.id, p))
+		return
+	}
+	if r.resp.held == nil {
+		r.resp.held = r.s.buffer()
+	}
+	room := min(heldStderr-len(r.resp.held), len(p))
+	r.resp.held = append(r.resp.held, p[:room]...)
+	r.resp.dropped += int64(len(p) - room)
+}
+
+// End implements runner.Sink: the worker has nothing more to say.
+func (r *request) End(appStatus uint32) {
+	if !r.resp.began && !r.resp.muted {
+		r.badHeader(r.resp.header.End())
+		return
+	}
+	r.end(appStatus, fcgi.StatusRequestComplete)
+}
+
+// badHeader answers for a worker whose response can not be passed on.
+func (r *request) badHeader(err error) {
+	if err == nil {
+		err = errors.New("the response has no header")
+	}
+	r.log().Warn("response refused, client gets 502", slog.String("script", r.facts.scriptFile),
+		slog.String("request", r.facts.method+" "+r.facts.uri), slog.Any("err", err))
+	r.resp.refused = true
+	r.answer(&answerBadGateway)
+}
+
+// answer gives an answer of our own and ends the request. What a worker
+// still says is thrown away.
+func (r *request) answer(a *answer) {
+	if r.c != nil && !r.resp.muted && !r.resp.began {
+		r.resp.status = a.status
+		r.resp.began = true
+		r.c.write(a.append(r.c.output(), r.id, r.resp.head))
+		r.sendHeld()
+	}
+	r.resp.mute()
+	r.end(0, fcgi.StatusRequestComplete)
+	if r.phase < phaseQueued {
+		r.gone()
+	}
+}
+
+// end says END_REQUEST and leaves the connection.
+func (r *request) end(appStatus uint32, status fcgi.ProtocolStatus) {
+	if r.c == nil {
+		return
+	}
+	r.sendHeld()
+	b := r.c.output()
+	if r.resp.began {
+		b = fcgi.AppendStreamEnd(b, fcgi.TypeStdout, r.id)
+	}
+	if r.resp.saidErr {
+		b = fcgi.AppendStreamEnd(b, fcgi.TypeStderr, r.id)
+	}
+	c := r.c
+	c.write(fcgi.AppendEnd(b, r.id, appStatus, status))
+	r.resp.mute()
+	r.leave()
+	r.finished()
+}

@@ -1,0 +1,260 @@
+package supervisor
+
+import (
+	"context"
+	"log/slog"
+	"syscall"
+	"time"
+
+	"github.com/anyfpm/anyfpm/fcgi"
+	"github.com/anyfpm/anyfpm/internal/loop"
+	"github.com/anyfpm/anyfpm/internal/proc"
+	"github.com/anyfpm/anyfpm/pool"
+)
+
+// noHeaderGrace is how long a script that closed its stdout without a header
+// has to exit, and so to explain itself, before its client gets 502.
+const noHeaderGrace = time.Second
+
+// A script is a worker that is one process for one request. It holds its
+// slot until it is gone, also when its response has ended before.
+type script struct {
+	s    *Supervisor
+	slot *pool.Worker
+	r    *request // recycled with the script
+	pid  int      // 0 until it is started
+	name string
+
+	stdin, data    feedPipe
+	stdout, stderr readPipe
+	lines          lines
+
+	ended  bool // the response is over
+	exited bool
+	exit   proc.Exit
+	signal syscall.Signal // sent as soon as there is a pid
+	grace  *loop.Timer
+
+	stopped   pool.Reason // why the pool stopped it, zero if it did not
+	startedAt time.Duration
+}
+
+// runScript starts the script of r in the slot.
+func (s *Supervisor) runScript(slot *pool.Worker, r *request) {
+	p := &script{s: s, slot: slot, r: r, name: r.facts.scriptFile}
+	p.stdin.fd, p.data.fd, p.stdout.fd, p.stderr.fd = -1, -1, -1, -1
+	slot.Owner, r.proc = p, p
+	plan, err := s.runner.Plan(r.forRunner())
+	if err != nil {
+		p.failed(err)
+		return
+	}
+	files, err := p.open()
+	if err != nil {
+		closeAll(files)
+		p.failed(err)
+		return
+	}
+	s.procs.start(s.spec(plan, files), p.started, p.onExit)
+}
+
+// open makes the script's descriptors and returns its own ends, in order.
+func (p *script) open() (files []int, err error) {
+	stdin, err := p.stdin.open(p.s, p.r, &p.r.body)
+	if err != nil {
+		return nil, err
+	}
+	files = append(make([]int, 0, 4), stdin)
+	stdout, err := p.stdout.open(p.s.loop, p.readStdout)
+	if err != nil {
+		return files, err
+	}
+	files = append(files, stdout)
+	stderr, err := p.stderr.open(p.s.loop, p.readStderr)
+	if err != nil {
+		return files, err
+	}
+	files = append(files, stderr)
+	if p.r.role == fcgi.RoleFilter {
+		data, err := p.data.open(p.s, p.r, &p.r.data)
+		if err != nil {
+			return files, err
+		}
+		files = append(files, data)
+	}
+	return files, nil
+}
+
+func (p *script) started(pid int, err error) {
+	if err != nil {
+		p.failed(err)
+		return
+	}
+	p.pid, p.startedAt = pid, p.s.loop.Now()
+	if p.signal != 0 {
+		p.kill(p.signal)
+	}
+}
+
+// failed answers for a script that does not run at all.
+func (p *script) failed(err error) {
+	p.s.log.Error("cannot run script, client gets 502", slog.String("script", p.name), slog.Any("err", err))
+	p.r.answer(&answerBadGateway)
+	p.ended, p.exited = true, true
+	p.closePipes()
+	p.settle()
+}
+
+// readStdout relays the response while the client keeps up.
+func (p *script) readStdout() {
+	for p.stdout.readable && !p.r.congested() {
+		data, _ := p.stdout.read(p.s.relayBuf)
+		if data == nil {
+			break
+		}
+		p.r.Stdout(data)
+		if p.r.resp.refused {
+			p.stdout.close() // it gets SIGPIPE: what it says is of no use to anybody
+		}
+	}
+	p.settle()
+}
+
+// readStderr passes on what the script says to FCGI_STDERR.
+func (p *script) readStderr() {
+	for p.stderr.readable && !p.r.congested() {
+		data, _ := p.stderr.read(p.s.relayBuf)
+		if data == nil {
+			break
+		}
+		p.lines.add(data, p)
+		p.r.Stderr(data)
+	}
+}
+
+// resume goes on relaying to a client that has caught up.
+func (p *script) resume() {
+	p.readStderr()
+	p.readStdout()
+}
+
+// onExit learns that the process is gone. What it said last may not have been
+// read yet.
+func (p *script) onExit(exit proc.Exit) {
+	p.exited, p.exit = true, exit
+	p.stdout.readable = p.stdout.fd >= 0
+	p.stderr.readable = p.stderr.fd >= 0
+	p.readStdout()
+}
+
+// settle ends the response as soon as it can end, and gives the slot back as
+// soon as the process is gone too.
+func (p *script) settle() {
+	if !p.ended && p.responseOver() {
+		p.endResponse()
+	}
+	if p.ended && p.exited && p.slot != nil {
+		p.leave()
+	}
+}
+
+// responseOver says whether the script has said all it will: its stdout is at
+// its end, or it has exited and stdout is empty. A process that it left
+// behind may hold its stdout for ever and is not waited for.
+func (p *script) responseOver() bool {
+	if p.stdout.fd >= 0 && (!p.exited || p.stdout.readable) {
+		return false
+	}
+	if !p.exited && !p.r.resp.began && !p.r.resp.muted {
+		if p.grace == nil {
+			p.grace = loop.NewTimer(p.endResponse)
+			p.s.loop.Set(p.grace, p.s.loop.Now()+noHeaderGrace)
+		}
+		return false
+	}
+	return true
+}
+
+func (p *script) endResponse() {
+	if p.ended {
+		return
+	}
+	p.ended = true
+	if p.grace != nil {
+		p.s.loop.Clear(p.grace)
+	}
+	p.stderr.readable = p.stderr.fd >= 0
+	p.readStderr()
+	if p.exited && p.stdout.fd >= 0 {
+		p.s.log.Info("script has exited but a process it started holds its stdout, the response ends without it",
+			slog.String("script", p.name), slog.Int("pid", p.pid))
+	}
+	p.explain()
+	p.r.End(p.appStatus())
+	p.stdout.close()
+	if !p.exited {
+		p.s.perform(p.s.pool.Responded(p.s.loop.Now(), &p.r.lease))
+	}
+}
+
+// appStatus is the status of END_REQUEST, the exit code if it is known.
+func (p *script) appStatus() uint32 {
+	if p.exited && p.exit.Status.Exited() {
+		return uint32(p.exit.Status.ExitStatus())
+	}
+	return 0
+}
+
+// explain logs a death that an operator wants to know of.
+func (p *script) explain() {
+	if !p.exited {
+		return
+	}
+	level, hint := slog.LevelWarn, slog.Attr{}
+	switch {
+	case p.exit.Status.Signaled():
+		if p.stopped == pool.Shutdown || p.stopped == pool.Drained {
+			level = slog.LevelDebug
+		}
+	case !p.r.resp.began && !p.r.resp.muted:
+		hint = slog.String("hint", "it printed no complete response header")
+	default:
+		return
+	}
+	p.s.log.LogAttrs(context.Background(), level, exitLine(p.exit, p.s.loop.Now()-p.startedAt),
+		slog.String("script", p.name), hint, p.lines.lastAttr())
+}
+
+// leave gives the slot back.
+func (p *script) leave() {
+	slot, r, now := p.slot, p.r, p.s.loop.Now()
+	p.slot, slot.Owner = nil, nil
+	p.closePipes()
+	p.lines.flush(p)
+	r.proc = nil
+	if slot.State() == pool.StateStopping {
+		p.s.perform(p.s.pool.Exited(now, slot))
+		return
+	}
+	r.leased = false
+	p.s.perform(p.s.pool.Free(now, &r.lease))
+	r.gone()
+}
+
+func (p *script) closePipes() {
+	p.stdin.close()
+	p.data.close()
+	p.stdout.close()
+	p.stderr.close()
+}
+
+// kill signals the script and all it started in its group.
+func (p *script) kill(sig syscall.Signal) {
+	p.signal = sig
+	if p.pid == 0 || p.exited {
+		return
+	}
+	if err := proc.KillGroup(p.pid, sig); err != nil {
+		p.s.log.Error("cannot stop script", slog.String("script", p.name), slog.Any("err", err))
+	}
+}

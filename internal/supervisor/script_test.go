@@ -1,0 +1,148 @@
+package supervisor
+
+import (
+	"io"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestScriptAnswers(t *testing.T) {
+	g := start(t, defaults())
+	script := g.script("hello.sh", "#!/bin/sh\necho 'Content-Type: text/plain'\necho\necho hello $REQUEST_METHOD\n")
+	got := g.get(params(script), "")
+	if want := "Content-Type: text/plain\r\n\r\nhello GET\n"; got.stdout != want {
+		t.Errorf("got %q, want %q", got.stdout, want)
+	}
+	if got.end == nil {
+		t.Error("no END_REQUEST")
+	}
+}
+
+func TestScriptReadsBody(t *testing.T) {
+	g := start(t, defaults())
+	script := g.script("count.sh", "#!/bin/sh\necho Content-Type: text/plain\necho\nwc -c\n")
+	for _, size := range []int{0, 1, 65536, 65537, 1 << 20, 20 << 20} {
+		got := g.get(append(params(script), "REQUEST_METHOD", "POST"), strings.Repeat("x", size))
+		if _, body, _ := strings.Cut(got.stdout, "\r\n\r\n"); strings.TrimSpace(body) != strconv.Itoa(size) {
+			t.Errorf("a body of %d bytes: script counts %q", size, body)
+		}
+	}
+}
+
+// Each way in which a script can fail gets its answer and a line in the log
+// that says what happened; the next request works.
+func TestScriptFailures(t *testing.T) {
+	g := start(t, defaults())
+	good := g.script("good", "#!/bin/sh\necho Content-Type: text/plain\necho\necho good\n")
+	for _, test := range []struct {
+		name, script string
+		status, log  string
+	}{
+		{"not executable", g.plain("plain", "#!/bin/sh\n"), "502", "not executable"},
+		{"missing interpreter", g.script("noint", "#!/no/such/interpreter\n"), "502", "/no/such/interpreter"},
+		{"exec format", g.script("format", "\x00\x01\x02"), "502", "exec format"},
+		{"directory", g.dir, "404", "Is a directory"},
+		{"missing", g.dir + "/missing", "404", "Primary script unknown"},
+		{"no header", g.script("nohdr", "#!/bin/sh\nexit 3\n"), "502", "code 3"},
+		{"signal", g.script("sig", "#!/bin/sh\nkill -9 $$\n"), "502", "signal 9"},
+		{"large header", g.script("large", "#!/bin/sh\nhead -c 1000000 /dev/zero | tr '\\0' x\n"), "502", "header"},
+		{"NUL in header", g.script("nul", "#!/bin/sh\nprintf 'A: b\\0c\\n\\n'\n"), "502", "NUL"},
+		{"no colon", g.script("colon", "#!/bin/sh\necho hello\necho\n"), "502", "hello"},
+	} {
+		got := g.get(params(test.script), "")
+		if !strings.HasPrefix(got.stdout, "Status: "+test.status) || got.end == nil {
+			t.Errorf("%s: got %q, want status %s", test.name, got.stdout, test.status)
+		}
+		if !strings.Contains(g.log.String(), test.log) {
+			t.Errorf("%s: the log does not mention %q:\n%s", test.name, test.log, g.log)
+		}
+		if got := g.get(params(good), ""); !strings.HasSuffix(got.stdout, "\r\n\r\ngood\n") {
+			t.Errorf("after %s the next request gets %q", test.name, got.stdout)
+		}
+		g.log.reset()
+	}
+}
+
+// A script that closes its stdout has answered, but keeps its slot.
+func TestScriptGoesOnAfterItsAnswer(t *testing.T) {
+	cfg := defaults()
+	cfg.MaxChildren = 1
+	g := start(t, cfg)
+	fifo := g.fifo("fifo")
+	script := g.script("s", "#!/bin/sh\necho Content-Type: text/plain\necho\necho early\nexec >&-\nread x < "+fifo+"\n")
+	if got := g.get(params(script), ""); !strings.HasSuffix(got.stdout, "early\n") {
+		t.Fatalf("got %q", got.stdout)
+	}
+	second := make(chan reply)
+	go func() { second <- g.get(params(g.script("t", "#!/bin/sh\necho A: b\necho\n")), "") }()
+	select {
+	case <-second:
+		t.Error("the second request was served while the slot is taken")
+	case <-time.After(100 * time.Millisecond):
+	}
+	g.write(fifo, "go\n")
+	<-second
+}
+
+// A process that a script leaves behind with its stdout does not keep the
+// client waiting.
+func TestGrandchildHoldsStdout(t *testing.T) {
+	g := start(t, defaults())
+	script := g.script("s", "#!/bin/sh\necho Content-Type: text/plain\necho\necho done\nsleep 1000 &\n")
+	if got := g.get(params(script), ""); !strings.HasSuffix(got.stdout, "done\n") {
+		t.Errorf("got %q", got.stdout)
+	}
+	if !strings.Contains(g.log.String(), "holds its stdout") {
+		t.Error("the log does not mention the process left behind")
+	}
+}
+
+// request_terminate_timeout ends a script that ignores TERM, and all it
+// started in its group.
+func TestTimeoutKillsGroup(t *testing.T) {
+	cfg := defaults()
+	cfg.TerminateTimeout = 50 * time.Millisecond
+	g := start(t, cfg)
+	fifo := g.fifo("alive")
+	script := g.script("s", "#!/bin/sh\ntrap '' TERM\n(exec sleep 1000 > "+fifo+") &\nwhile :; do sleep 1; done\n")
+	done := make(chan struct{})
+	go func() { g.readAll(fifo); close(done) }()
+	if got := g.get(params(script), ""); !strings.HasPrefix(got.stdout, "Status: 504") {
+		t.Errorf("got %q", got.stdout)
+	}
+	<-done // the end of file of the pipe is the end of the grandchild
+}
+
+// A client that reads nothing stops the script, not the supervisor's memory.
+func TestSlowClientHoldsScriptBack(t *testing.T) {
+	g := start(t, defaults())
+	script := g.script("s", "#!/bin/sh\necho Content-Type: text/plain\necho\nhead -c 50000000 /dev/zero\n")
+	c := g.dial()
+	if _, err := c.Write(encode(1, 0, params(script), "")); err != nil {
+		t.Fatal(err)
+	}
+	if got := g.get(params(g.script("t", "#!/bin/sh\necho A: b\necho\necho ok\n")), ""); !strings.HasSuffix(got.stdout, "ok\n") {
+		t.Errorf("another client got %q", got.stdout)
+	}
+	raw, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, body, _ := strings.Cut(decode(t, raw)[1].stdout, "\r\n\r\n"); len(body) != 50000000 {
+		t.Errorf("got %d bytes", len(body))
+	}
+}
+
+func TestStderr(t *testing.T) {
+	g := start(t, defaults())
+	script := g.script("s", "#!/bin/sh\necho early >&2\necho Content-Type: text/plain\necho\necho late >&2\nhead -c 100000000 /dev/zero | tr '\\0' '\\n' >&2\necho body\n")
+	got := g.get(params(script), "")
+	if !strings.HasPrefix(got.stderr, "early\nlate\n") || len(got.stderr) != 100000011 {
+		t.Errorf("stderr: %d bytes, begins %.20q", len(got.stderr), got.stderr)
+	}
+	if !strings.HasSuffix(got.stdout, "body\n") {
+		t.Errorf("stdout: %q", got.stdout)
+	}
+}

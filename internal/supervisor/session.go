@@ -1,0 +1,361 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/anyfpm/anyfpm/internal/config"
+	"github.com/anyfpm/anyfpm/internal/control"
+	"github.com/anyfpm/anyfpm/internal/logfile"
+	"github.com/anyfpm/anyfpm/internal/loop"
+	"github.com/anyfpm/anyfpm/internal/proc"
+	"github.com/anyfpm/anyfpm/internal/runner"
+)
+
+const (
+	// lastKill bounds the time for killing what the pool's processes left
+	// behind when the supervisor ends.
+	lastKill = 2 * time.Second
+	// gcPercent makes the garbage collector run early: the heap is small and
+	// there is one supervisor per pool.
+	gcPercent = 50
+)
+
+// A session is the conversation of a supervisor with the master that started
+// it, from the first message to the end of the process.
+type session struct {
+	master *control.Conn
+	start  *control.Start
+	fds    map[string]int // the descriptors of start by name
+	log    *slog.Logger
+	errors *logfile.Writer
+	sup    *Supervisor
+	out    chan control.Message
+}
+
+// Main runs the supervisor of one pool. fd is the control socket, over which
+// the master says which pool it is. Main returns when the pool has ended: nil
+// if the master asked for it.
+func Main(fd int) error {
+	debug.SetGCPercent(gcPercent)
+	title := proc.TakeTitle()
+	// The master decides about the end; signals to the whole group or unit
+	// are its business.
+	ignored := make(chan os.Signal, 1)
+	signal.Notify(ignored, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
+	defer signal.Stop(ignored)
+
+	master, err := control.FromFD(fd)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = master.Close() }()
+	s := &session{master: master, out: make(chan control.Message, 16)}
+	if err := s.receiveStart(); err != nil {
+		return err
+	}
+	defer s.closeLogs()
+	title.Set("anyfpm: pool " + s.start.Pool.Name)
+	if err := s.run(); err != nil {
+		s.log.Error(err.Error())
+		_ = master.Send(&control.Failed{Reason: err.Error()})
+		return err
+	}
+	return nil
+}
+
+func (s *session) receiveStart() error {
+	m, fds, err := s.master.Receive()
+	if err != nil {
+		return fmt.Errorf("cannot learn which pool to run: %w", err)
+	}
+	start, ok := m.(*control.Start)
+	if !ok || len(start.FDs) != len(fds) {
+		return errors.New("cannot learn which pool to run: the first message is not a start message")
+	}
+	s.start = start
+	s.fds = make(map[string]int, len(fds))
+	for i, name := range start.FDs {
+		s.fds[name] = fds[i]
+	}
+	return s.openLogs()
+}
+
+func (s *session) openLogs() error {
+	level, err := logfile.ParseLevel(s.start.Global.LogLevel)
+	if err != nil {
+		return err
+	}
+	var out io.Writer = os.Stderr
+	opts := logfile.HandlerOptions{Level: level, Limit: s.start.Global.LogLimit, Origin: level <= slog.LevelDebug}
+	if fd, ok := s.fds[control.FDErrorLog]; ok {
+		s.errors = logfile.FromFD(fd)
+		out = s.errors
+	} else if strings.EqualFold(s.start.Global.ErrorLog, "syslog") {
+		opts.Syslog = true
+		out, err = logfile.NewSyslog(logfile.SyslogOptions{
+			Ident: s.start.Global.SyslogIdent, Facility: s.start.Global.SyslogFacility,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	s.log = slog.New(logfile.NewHandler(out, opts)).With("pool", s.start.Pool.Name)
+	return nil
+}
+
+func (s *session) closeLogs() {
+	if s.errors != nil {
+		_ = s.errors.Close()
+	}
+}
+
+// run sets the pool up, serves it and cleans up behind it.
+func (s *session) run() error {
+	pool := &s.start.Pool
+	if err := proc.BecomeSubreaper(); err != nil {
+		return err
+	}
+	user, err := s.confine()
+	if err != nil {
+		return err
+	}
+	run, err := runner.New(pool, environment(pool, user))
+	if err != nil {
+		return err
+	}
+	l, err := loop.New()
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+
+	ctx, cancel := context.WithCancel(context.Background())
+	reaper := proc.NewReaper(nil)
+	starter := proc.NewStarter(reaper)
+	var helpers sync.WaitGroup
+	helpers.Go(func() { _ = reaper.Run(ctx) })
+	helpers.Go(func() { _ = starter.Run(ctx) })
+	helpers.Go(s.send)
+	defer func() {
+		s.killLeftovers()
+		cancel()
+		close(s.out)
+		helpers.Wait()
+	}()
+
+	s.sup, err = New(pool, s.log, l, run, &processes{starter, l}, s)
+	if err != nil {
+		return err
+	}
+	defer s.sup.Close()
+	if err := s.addDoors(); err != nil {
+		return err
+	}
+	go s.receive(l)
+	l.Post(s.sup.serve)
+	return l.Run()
+}
+
+func (s *session) addDoors() error {
+	for name, fd := range s.fds {
+		kind, address, _ := strings.Cut(name, ":")
+		var err error
+		switch kind + ":" {
+		case control.FDListen:
+			err = s.sup.AddDoor(fd, address)
+		case control.FDStatus:
+			err = s.sup.AddStatusDoor(fd, address)
+		case control.FDHTTP:
+			err = s.sup.AddHTTPDoor(fd, address)
+		}
+		if err != nil {
+			return fmt.Errorf("cannot use the socket of %s: %w", address, err)
+		}
+	}
+	return nil
+}
+
+// receive hands the master's messages to the loop. The end of the connection
+// is the end of the master, and then of everything here.
+func (s *session) receive(l *loop.Loop) {
+	for {
+		m, fds, err := s.master.Receive()
+		if err != nil {
+			l.Post(func() {
+				s.log.Error("the master is gone, stopping the pool")
+				s.killLeftovers()
+				s.sup.Shutdown()
+				l.Stop()
+			})
+			return
+		}
+		l.Post(func() { s.handle(m, fds) })
+	}
+}
+
+func (s *session) handle(m control.Message, fds []int) {
+	switch m := m.(type) {
+	case *control.Drain:
+		s.sup.Drain()
+	case *control.Stop:
+		s.sup.Shutdown()
+	case *control.Reopen:
+		s.reopen(m.FDs, fds)
+		return
+	case *control.SnapshotRequest:
+		s.sup.reportStatus(m.ID)
+	case *control.Limit:
+		s.sup.setLimit(m.Workers)
+	}
+	closeAll(fds)
+}
+
+// reopen goes on in new log files.
+func (s *session) reopen(names []string, fds []int) {
+	for i, name := range names {
+		switch {
+		case i >= len(fds):
+		case name == control.FDErrorLog && s.errors != nil:
+			s.errors.Swap(fds[i])
+		default:
+			s.sup.reopen(name, fds[i])
+		}
+	}
+}
+
+// send sends what the loop has to say; it may have to wait for the master.
+func (s *session) send() {
+	for m := range s.out {
+		if err := s.master.Send(m); err != nil {
+			for range s.out { // the master is gone; receive knows
+			}
+			return
+		}
+	}
+}
+
+// tell queues a message without waiting. The queue is longer than a master
+// that reads at all lets it become.
+func (s *session) tell(m control.Message) {
+	select {
+	case s.out <- m:
+	default:
+		s.log.Warn("the master does not read, a message to it is lost")
+	}
+}
+
+// Ready implements Events.
+func (s *session) Ready() { s.tell(&control.Ready{}) }
+
+// Failed implements Events.
+func (s *session) Failed(reason string) { s.tell(&control.Failed{Reason: reason}) }
+
+// Quiet implements Events.
+func (s *session) Quiet() { s.tell(&control.Quiet{}) }
+
+// Crashed implements Events.
+func (s *session) Crashed(pid int, sig syscall.Signal) {
+	s.tell(&control.WorkerExited{PID: pid, Signal: int(sig)})
+}
+
+// Status implements Events.
+func (s *session) Status(id uint64, status []byte) {
+	s.tell(&control.Snapshot{ID: id, Status: status})
+}
+
+// killLeftovers ends all processes of the pool, those included that scripts
+// left behind: they became children of this subreaper.
+func (s *session) killLeftovers() {
+	ctx, cancel := context.WithTimeout(context.Background(), lastKill)
+	defer cancel()
+	if err := proc.KillOrphans(ctx, func(int) bool { return false }); err != nil {
+		s.log.Error(err.Error())
+	}
+}
+
+// confine applies the pool's limits and gives up root for good. Nothing of a
+// request has been read before.
+func (s *session) confine() (*proc.User, error) {
+	pool := &s.start.Pool
+	root := os.Geteuid() == 0
+	if pool.ProcessPriority != nil && root {
+		if err := proc.SetNice(*pool.ProcessPriority); err != nil {
+			return nil, err
+		}
+	}
+	if pool.RlimitCore != 0 {
+		value := uint64(pool.RlimitCore)
+		if pool.RlimitCore < 0 {
+			value = proc.Unlimited
+		}
+		if err := proc.SetLimit(proc.Limit{Resource: unix.RLIMIT_CORE, Value: value}); err != nil {
+			s.log.Error(err.Error())
+		}
+	}
+	var user *proc.User
+	if pool.User != "" && root {
+		var err error
+		if user, err = proc.LookupUser(pool.User, pool.Group); err != nil {
+			return nil, err
+		}
+	}
+	if pool.Chroot != "" && root {
+		if err := proc.Chroot(pool.Chroot); err != nil {
+			return nil, err
+		}
+	}
+	if user != nil {
+		if err := proc.DropTo(user); err != nil {
+			return nil, err
+		}
+	}
+	if pool.ProcessDumpable {
+		if err := proc.SetDumpable(true); err != nil {
+			return nil, err
+		}
+	}
+	return user, nil
+}
+
+// environment is what every worker of the pool gets: nothing but env[] and
+// the user's HOME and USER, unless clear_env = no. The first definition of a
+// variable wins.
+func environment(pool *config.Pool, user *proc.User) []string {
+	var env []string
+	seen := map[string]bool{}
+	set := func(key, value string) {
+		if !seen[key] {
+			seen[key] = true
+			env = append(env, key+"="+value)
+		}
+	}
+	for _, kv := range pool.Env {
+		set(kv.Key, kv.Value)
+	}
+	if user != nil && user.Name != "" {
+		set("USER", user.Name)
+		set("HOME", user.Home)
+	}
+	if pool.ClearEnv {
+		return env
+	}
+	for _, entry := range os.Environ() {
+		if key, value, ok := strings.Cut(entry, "="); ok {
+			set(key, value)
+		}
+	}
+	return env
+}

@@ -1,0 +1,255 @@
+package supervisor
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/anyfpm/anyfpm/internal/cgi"
+	"github.com/anyfpm/anyfpm/internal/config"
+	"github.com/anyfpm/anyfpm/internal/loop"
+	"github.com/anyfpm/anyfpm/internal/proc"
+	"github.com/anyfpm/anyfpm/internal/runner"
+	"github.com/anyfpm/anyfpm/pool"
+)
+
+const (
+	// scratchSize is how much one read takes at most, of a web server's
+	// connection as of a worker's.
+	scratchSize = 64 << 10
+	// highWater is how much of a response may wait for a slow web server
+	// before its worker is no longer read.
+	highWater = 128 << 10
+	// heldStderr is how much of FCGI_STDERR waits for the response header.
+	heldStderr = 64 << 10
+	// maxParams bounds the PARAMS of one request.
+	maxParams = 1 << 20
+	// maxRequestsPerConn bounds multiplexing; a request beyond it is answered
+	// with FCGI_OVERLOADED.
+	maxRequestsPerConn = 128
+
+	// firstByteTimeout is php-fpm's patience with a new connection that says
+	// nothing (fpm_request.c, 5 s).
+	firstByteTimeout = 5 * time.Second
+	// paramsTimeout bounds the time from the first byte of a request to the
+	// end of its PARAMS.
+	paramsTimeout = 10 * time.Second
+	// bodySilence is how long a body may pause.
+	bodySilence = 60 * time.Second
+	// watchAfter is how long a request may run before its connection is
+	// watched for a client that goes away. Most requests are over by then and
+	// never cost the system call.
+	watchAfter = 25 * time.Millisecond
+	// retryAfter is what a refused client is told to wait, in seconds.
+	retryAfter = 1
+	// acceptPause is how long accepting rests when descriptors run out.
+	acceptPause = 100 * time.Millisecond
+)
+
+// Events is what a supervisor has to tell its master. The methods are called
+// on the loop and must not block.
+type Events interface {
+	// Ready: the first workers passed their handshake, connections are accepted.
+	Ready()
+	// Failed: workers do not start.
+	Failed(reason string)
+	// Quiet: an ondemand pool has neither connection nor worker.
+	Quiet()
+	// Crashed: a worker died on a signal nobody sent it.
+	Crashed(pid int, sig syscall.Signal)
+	// Status is the answer to a question for the status, as JSON.
+	Status(id uint64, status []byte)
+}
+
+// A Supervisor runs one pool. All its fields belong to the loop.
+type Supervisor struct {
+	cfg    *config.Pool
+	log    *slog.Logger
+	loop   *loop.Loop
+	pool   *pool.Pool
+	runner runner.Runner
+	procs  *processes
+	compat compat
+
+	events Events
+
+	resolver resolver     // nil for runners that find the script themselves
+	clients  []netip.Addr // listen.allowed_clients
+	limits   []proc.Limit // of every process of the pool
+	null     int          // /dev/null
+	dir      string       // private directory of the workers' sockets
+
+	doors       []*door
+	started     bool   // package pool is started
+	serving     bool   // connections are accepted
+	closing     bool   // no new connections
+	drained     bool   // package pool is told to end
+	wasQuiet    bool   // the master knows that nothing is left
+	failure     string // why workers do not start, empty if they do
+	lastFailure string // of the latest start that failed
+	snap        pool.Snapshot
+
+	todo       []pool.Action
+	performing bool
+	poolTimer  *loop.Timer
+
+	readBuf  []byte // a web server's bytes, during one handler call
+	relayBuf []byte // a worker's bytes, during one handler call
+	bodyBuf  []byte // a body read back from its file, during one handler call
+
+	dirty     []*conn // have output to write at the end of the turn
+	resumable []*conn // have drained: their workers may be read again
+
+	conns     map[*conn]struct{}
+	freeConns []*conn
+	freeReqs  []*request
+	freeBufs  [][]byte
+	serial    uint64
+
+	unwatched  []unwatched
+	watchTimer *loop.Timer
+
+	counters counters
+}
+
+// counters are what package pool does not count.
+type counters struct {
+	accepted uint64 // requests, status and ping included
+	slow     uint64
+}
+
+// A resolver finds the script of a request.
+type resolver interface {
+	Resolve(p *cgi.Params) cgi.Resolution
+}
+
+// compat holds what differs when a pool is to look like php-fpm's.
+type compat struct {
+	php bool // FCGI_MPXS_CONNS=0, php-fpm's answers for missing scripts
+}
+
+// New returns the supervisor of a pool; it starts nothing. The pool's
+// descriptors and processes come later, see Run.
+func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, procs *processes, events Events) (*Supervisor, error) {
+	p, err := pool.New(poolConfig(cfg, r))
+	if err != nil {
+		return nil, fmt.Errorf("cannot set up pool %s: %w", cfg.Name, err)
+	}
+	s := &Supervisor{
+		cfg: cfg, log: log, loop: l, pool: p, runner: r, procs: procs, events: events,
+		readBuf:  make([]byte, scratchSize),
+		relayBuf: make([]byte, scratchSize),
+		bodyBuf:  make([]byte, scratchSize),
+		conns:    make(map[*conn]struct{}),
+	}
+	s.compat.php = cfg.Runner == config.RunnerPHP
+	s.parseClients()
+	if cfg.RlimitFiles > 0 {
+		s.limits = []proc.Limit{{Resource: unix.RLIMIT_NOFILE, Value: uint64(cfg.RlimitFiles)}}
+	}
+	if cfg.Runner != config.RunnerFastCGI && cfg.Runner != config.RunnerWSGI {
+		s.resolver = &cgi.Resolver{Stat: stat, Extensions: cfg.LimitExtensions}
+	}
+	if s.null, err = unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0); err != nil {
+		return nil, fmt.Errorf("cannot open /dev/null: %w", err)
+	}
+	if r.Wiring() == runner.Listener {
+		if s.dir, err = os.MkdirTemp("", "anyfpm-"); err != nil {
+			return nil, fmt.Errorf("cannot make a directory for the workers' sockets: %w", err)
+		}
+	}
+	s.poolTimer = loop.NewTimer(func() { s.perform(s.pool.Tick(s.loop.Now())) })
+	s.watchTimer = loop.NewTimer(s.watchOverdue)
+	l.AfterBatch = s.afterBatch
+	return s, nil
+}
+
+// Close releases what New took. The loop must have ended.
+func (s *Supervisor) Close() {
+	_ = unix.Close(s.null)
+	if s.dir != "" {
+		_ = os.RemoveAll(s.dir)
+	}
+	for _, d := range s.doors {
+		d.close()
+	}
+}
+
+func poolConfig(cfg *config.Pool, r runner.Runner) pool.Config {
+	managers := map[config.PM]pool.Manager{
+		config.Static: pool.Static, config.Dynamic: pool.Dynamic, config.Ondemand: pool.Ondemand,
+	}
+	return pool.Config{
+		Manager:                managers[cfg.PM],
+		Slots:                  r.Wiring() == runner.Pipes,
+		MaxChildren:            cfg.MaxChildren,
+		StartServers:           cfg.StartServers,
+		MinSpareServers:        cfg.MinSpareServers,
+		MaxSpareServers:        cfg.MaxSpareServers,
+		MaxSpawnRate:           cfg.MaxSpawnRate,
+		ProcessIdleTimeout:     cfg.ProcessIdleTimeout,
+		MaxRequests:            cfg.MaxRequests,
+		MaxRequestsJitter:      cfg.MaxRequestsJitter,
+		MaxLifetime:            cfg.MaxLifetime,
+		Concurrency:            cfg.RunnerConcurrency,
+		QueueMaxLength:         cfg.QueueMaxLength,
+		QueueTimeout:           cfg.QueueTimeout,
+		TerminateTimeout:       cfg.TerminateTimeout,
+		TerminateTrackFinished: cfg.TerminateTrackFinish,
+		SlowlogTimeout:         cfg.SlowlogTimeout,
+		SlowlogRepeat:          cfg.SlowlogRepeat,
+		StartTimeout:           cfg.RunnerStartTime,
+		Rand:                   rand.Float64,
+	}
+}
+
+// afterBatch ends a turn of the loop: it writes what the turn left to write
+// and sets the pool's timer.
+func (s *Supervisor) afterBatch() {
+	for i := 0; i < len(s.dirty); i++ {
+		c := s.dirty[i]
+		s.dirty[i] = nil
+		c.dirty = false
+		c.flush()
+	}
+	s.dirty = s.dirty[:0]
+	if len(s.resumable) > 0 {
+		s.resumeRelays()
+	}
+	if at, ok := s.pool.Next(); ok {
+		s.loop.Set(s.poolTimer, at)
+	} else {
+		s.loop.Clear(s.poolTimer)
+	}
+	if s.closing {
+		s.checkDone()
+	} else {
+		s.checkQuiet()
+	}
+}
+
+// buffer returns an empty buffer to append to; release gives it back.
+func (s *Supervisor) buffer() []byte {
+	if n := len(s.freeBufs); n > 0 {
+		b := s.freeBufs[n-1]
+		s.freeBufs = s.freeBufs[:n-1]
+		return b
+	}
+	return make([]byte, 0, 4<<10)
+}
+
+// release keeps a buffer for the next request. Large ones and more than a
+// few are left to the garbage collector, so that a burst is not remembered
+// for ever.
+func (s *Supervisor) release(b []byte) {
+	const keepCap, keepCount = highWater + scratchSize, 256
+	if cap(b) > 0 && cap(b) <= keepCap && len(s.freeBufs) < keepCount {
+		s.freeBufs = append(s.freeBufs, b[:0])
+	}
+}

@@ -1,0 +1,351 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/anyfpm/anyfpm/internal/loop"
+	"github.com/anyfpm/anyfpm/internal/proc"
+	"github.com/anyfpm/anyfpm/pool"
+)
+
+const (
+	// probePatience is how long a program may leave FCGI_GET_VALUES
+	// unanswered before it is taken for one that never answers it.
+	probePatience = 2 * time.Second
+	// exitPatience is how long after its connection a worker's exit may come.
+	exitPatience = 200 * time.Millisecond
+	// workerBacklog is the backlog of a worker's own socket: only this
+	// supervisor connects to it.
+	workerBacklog = 16
+)
+
+// A worker is a process that stays and serves one request after the other.
+type worker struct {
+	s      *Supervisor
+	lease  *pool.Worker
+	pid    int // 0 until it is started
+	socket string
+
+	links []*link // open connections
+	idle  []*link // those without a request
+	lost  []*link // closed ones whose request is not over
+
+	output    readPipe // stdout and stderr
+	lines     lines
+	startedAt time.Duration
+	isReady   bool
+	gone      bool
+	signal    syscall.Signal
+	stopped   pool.Reason
+	timer     *loop.Timer // waits for the probe's answer, later for an exit
+}
+
+func workerOf(w *pool.Worker) *worker {
+	owner, _ := w.Owner.(*worker)
+	return owner
+}
+
+// startWorker starts a resident worker; package pool hears of it by Ready or
+// Exited.
+func (s *Supervisor) startWorker(lease *pool.Worker) {
+	s.serial++
+	w := &worker{s: s, lease: lease, startedAt: s.loop.Now(),
+		socket: filepath.Join(s.dir, strconv.FormatUint(s.serial, 10)+".sock")}
+	w.output.fd = -1
+	w.timer = loop.NewTimer(w.waited)
+	lease.Owner = w
+	plan, err := s.runner.Plan(nil)
+	if err != nil {
+		w.cannotStart(err)
+		return
+	}
+	files, err := w.open()
+	if err != nil {
+		closeAll(files)
+		w.cannotStart(err)
+		return
+	}
+	s.procs.start(s.spec(plan, files), w.started, w.onExit)
+}
+
+// open makes the worker's descriptors: its listening socket on 0, as the
+// FastCGI specification says (2.2), and one pipe for stdout and stderr.
+func (w *worker) open() ([]int, error) {
+	listener, err := privateListener(w.socket)
+	if err != nil {
+		return nil, err
+	}
+	files := []int{listener}
+	output, err := w.output.open(w.s.loop, w.readOutput)
+	if err != nil {
+		return files, err
+	}
+	files = append(files, output)
+	again, err := unix.Dup(output)
+	if err != nil {
+		return files, fmt.Errorf("cannot duplicate a pipe: %w", err)
+	}
+	return append(files, again), nil
+}
+
+func privateListener(path string) (int, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("cannot create a worker's socket: %w", err)
+	}
+	if err = unix.Bind(fd, &unix.SockaddrUnix{Name: path}); err == nil {
+		err = unix.Listen(fd, workerBacklog)
+	}
+	if err != nil {
+		_ = unix.Close(fd)
+		return -1, fmt.Errorf("cannot listen on a worker's socket %s: %w", path, err)
+	}
+	return fd, nil
+}
+
+func (w *worker) started(pid int, err error) {
+	if err != nil {
+		w.cannotStart(err)
+		return
+	}
+	w.pid = pid
+	level := slog.LevelDebug
+	if w.s.serving {
+		level = slog.LevelInfo
+	}
+	w.s.log.Log(context.Background(), level, fmt.Sprintf("child %d started", pid))
+	if w.signal != 0 {
+		w.kill(w.signal)
+		return
+	}
+	l, err := w.s.connect(w)
+	if err != nil {
+		w.fail(err)
+		return
+	}
+	l.out = l.dlg.Probe(l.frame())
+	if len(l.out) == 0 {
+		w.idle = append(w.idle, l)
+		w.ready()
+		return
+	}
+	l.probing = true
+	l.flush()
+	w.s.loop.Set(w.timer, w.s.loop.Now()+probePatience)
+}
+
+// cannotStart reports a program that does not run at all.
+func (w *worker) cannotStart(err error) {
+	w.s.log.Error("cannot start worker", slog.Any("err", err))
+	w.s.lastFailure = err.Error()
+	w.retire()
+}
+
+// ready ends the handshake.
+func (w *worker) ready() {
+	if w.isReady || w.gone {
+		return
+	}
+	w.isReady = true
+	w.s.loop.Clear(w.timer)
+	w.s.perform(w.s.pool.Ready(w.s.loop.Now(), w.lease))
+	w.s.checkServing()
+}
+
+// waited is called when the answer to the probe, or the exit that should
+// follow a lost connection, did not come in time.
+func (w *worker) waited() {
+	switch {
+	case w.gone:
+	case !w.isReady:
+		w.ready()
+	default:
+		w.abandoned()
+	}
+}
+
+// serve hands a request to the worker, over a kept connection or a new one.
+func (w *worker) serve(r *request) {
+	var l *link
+	if n := len(w.idle); n > 0 {
+		l = w.idle[n-1]
+		w.idle = w.idle[:n-1]
+	} else {
+		var err error
+		if l, err = w.s.connect(w); err != nil {
+			r.worker = w
+			w.fail(err)
+			return
+		}
+	}
+	r.worker = w
+	l.serve(r)
+}
+
+// said takes FCGI_STDERR of a request.
+func (w *worker) said(r *request, p []byte) {
+	w.lines.add(p, w)
+	r.Stderr(p)
+}
+
+// readOutput takes what the worker says on its own stdout and stderr. It
+// belongs to the request it serves, if it serves just one.
+func (w *worker) readOutput() {
+	for w.output.readable {
+		data, _ := w.output.read(w.s.relayBuf)
+		if data == nil {
+			return
+		}
+		w.lines.add(data, w)
+		if r := w.only(); r != nil {
+			r.Stderr(data)
+		}
+	}
+}
+
+// only returns the request that the worker serves, nil if it serves none or
+// several.
+func (w *worker) only() *request {
+	var only *request
+	for _, l := range w.links {
+		if l.r == nil {
+			continue
+		}
+		if only != nil {
+			return nil
+		}
+		only = l.r
+	}
+	return only
+}
+
+func (w *worker) sayLine(line string) { w.s.workerSaid(w.pid, line) }
+
+// drop forgets a closed connection.
+func (w *worker) drop(l *link) {
+	w.links = remove(w.links, l)
+	w.idle = remove(w.idle, l)
+}
+
+func remove(links []*link, l *link) []*link {
+	for i, other := range links {
+		if other == l {
+			last := len(links) - 1
+			links[i] = links[last]
+			links[last] = nil
+			return links[:last]
+		}
+	}
+	return links
+}
+
+// linkLost is a connection without a request that the worker closed: some
+// programs do so after a while, or after each request, and some because they
+// are about to exit.
+func (w *worker) linkLost(l *link) {
+	if l.probing && !w.isReady && !w.gone {
+		// It does not answer FCGI_GET_VALUES and closes instead; if it lives it
+		// will do.
+		w.s.loop.Set(w.timer, w.s.loop.Now()+exitPatience)
+	}
+}
+
+// expectExit waits a moment for the exit that explains a lost connection.
+func (w *worker) expectExit() {
+	if !w.gone {
+		w.s.loop.Set(w.timer, w.s.loop.Now()+exitPatience)
+	}
+}
+
+var errClosed = errors.New("the worker closed the connection without END_REQUEST")
+
+// abandoned ends the requests whose connection the worker has closed while it
+// lives on.
+func (w *worker) abandoned() {
+	for _, l := range w.lost {
+		r := l.r
+		if r == nil {
+			continue
+		}
+		l.r, r.link = nil, nil
+		w.s.log.Warn("request failed, client gets 502", slog.Int("pid", w.pid), slog.Any("err", errClosed))
+		r.answer(&answerBadGateway)
+		r.released()
+	}
+	w.lost = nil
+}
+
+// fail gives up a worker that can not be spoken to: it is killed, and its
+// exit does the rest.
+func (w *worker) fail(err error) {
+	w.s.log.Warn("worker failed, it is replaced", slog.Int("pid", w.pid), slog.Any("err", err))
+	w.kill(syscall.SIGKILL)
+}
+
+func (w *worker) kill(sig syscall.Signal) {
+	w.signal = max(w.signal, sig)
+	if sig == syscall.SIGKILL {
+		w.signal = sig
+	}
+	if w.pid == 0 || w.gone {
+		return
+	}
+	if err := proc.KillGroup(w.pid, sig); err != nil {
+		w.s.log.Error("cannot stop worker", slog.Any("err", err))
+	}
+}
+
+func (w *worker) onExit(exit proc.Exit) {
+	w.output.readable = w.output.fd >= 0
+	w.readOutput()
+	w.lines.flush(w)
+	level := slog.LevelWarn
+	switch {
+	case w.stopped != 0 && w.stopped != pool.TerminateTimeout:
+		level = slog.LevelDebug
+	case exit.Status.Exited() && exit.Status.ExitStatus() == 0:
+		level = slog.LevelInfo
+	}
+	w.s.log.LogAttrs(context.Background(), level, exitLine(exit, w.s.loop.Now()-w.startedAt), w.lines.lastAttr())
+	if !w.isReady {
+		w.s.lastFailure = exitLine(exit, w.s.loop.Now()-w.startedAt)
+		if n := len(w.lines.recent); n > 0 {
+			w.s.lastFailure += ": " + w.lines.recent[n-1]
+		}
+	}
+	if exit.Status.Signaled() && w.signal == 0 {
+		w.s.events.Crashed(exit.PID, exit.Status.Signal())
+	}
+	// Whatever the worker left in its group must not outlive it.
+	_ = proc.KillGroup(exit.PID, syscall.SIGKILL)
+	w.retire()
+}
+
+// retire takes the worker out of the pool. Its requests are tried again or
+// refused as package pool decides.
+func (w *worker) retire() {
+	w.gone = true
+	w.s.loop.Clear(w.timer)
+	w.output.close()
+	for len(w.links) > 0 {
+		w.links[len(w.links)-1].close()
+	}
+	for _, l := range w.lost {
+		if r := l.r; r != nil {
+			l.r, r.link, r.worker = nil, nil, nil
+		}
+	}
+	w.lost = nil
+	_ = unix.Unlink(w.socket)
+	w.lease.Owner = nil
+	w.s.perform(w.s.pool.Exited(w.s.loop.Now(), w.lease))
+}
