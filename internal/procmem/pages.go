@@ -1,0 +1,100 @@
+package procmem
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxRecorded bounds what ReadPages accepts: 64 MiB.
+const maxRecorded = 1 << 14
+
+// Pages is memory that was recorded: a page of a process by its address. What
+// was not recorded reads like memory that is not mapped.
+type Pages map[uint64]*Page
+
+// ReadPage implements [Source].
+func (ps Pages) ReadPage(base uint64, p *Page) error {
+	page, ok := ps[base]
+	if !ok {
+		return fmt.Errorf("page %#x was not recorded: %w", base, unix.EFAULT)
+	}
+	*p = *page
+	return nil
+}
+
+// WriteTo writes the pages in the order of their addresses, gzipped: for each
+// the address as eight little-endian bytes, then the content.
+func (ps Pages) WriteTo(w io.Writer) (int64, error) {
+	var buf bytes.Buffer
+	z := gzip.NewWriter(&buf)
+	bases := make([]uint64, 0, len(ps))
+	for base := range ps {
+		bases = append(bases, base)
+	}
+	slices.Sort(bases)
+	for _, base := range bases {
+		if err := binary.Write(z, binary.LittleEndian, base); err != nil {
+			return 0, err
+		}
+		if _, err := z.Write(ps[base][:]); err != nil {
+			return 0, err
+		}
+	}
+	if err := z.Close(); err != nil {
+		return 0, err
+	}
+	return buf.WriteTo(w)
+}
+
+// ReadPages reads what [Pages.WriteTo] wrote.
+func ReadPages(r io.Reader) (Pages, error) {
+	z, err := gzip.NewReader(r)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read recorded pages: %w", err)
+	}
+	ps := Pages{}
+	for len(ps) < maxRecorded {
+		var base uint64
+		err := binary.Read(z, binary.LittleEndian, &base)
+		if err == io.EOF {
+			return ps, nil
+		}
+		page := new(Page)
+		if err == nil {
+			_, err = io.ReadFull(z, page[:])
+		}
+		if err != nil {
+			return nil, fmt.Errorf("cannot read recorded pages: %w", err)
+		}
+		ps[base&^(PageSize-1)] = page
+	}
+	return nil, fmt.Errorf("cannot read recorded pages: more than %d", maxRecorded)
+}
+
+// A Recorder is a source that keeps every page another source yields. A page
+// that is read again replaces its older content.
+type Recorder struct {
+	Source
+	Pages Pages
+}
+
+// NewRecorder returns a recorder of src with nothing recorded.
+func NewRecorder(src Source) *Recorder {
+	return &Recorder{Source: src, Pages: Pages{}}
+}
+
+// ReadPage implements [Source].
+func (r *Recorder) ReadPage(base uint64, p *Page) error {
+	if err := r.Source.ReadPage(base, p); err != nil {
+		return err
+	}
+	page := *p
+	r.Pages[base] = &page
+	return nil
+}
