@@ -41,8 +41,12 @@ func (p *Pool) retireDue() {
 			return
 		}
 		if p.limit == 0 {
+			// It has to leave first, and nobody does while one is missing.
+			if p.owed > 0 || p.coming() > 0 {
+				return
+			}
 			p.retireNow(w)
-			p.relieve(w) // leaves first, and is replaced when another may start
+			p.relieve(w)
 			continue
 		}
 		if !p.mayStart() {
