@@ -37,7 +37,23 @@ func NewStarter(reaper *Reaper) *Starter {
 // Run starts what is asked for until ctx is done. Its end is that of its
 // thread: children with a Pdeathsig get it.
 func (s *Starter) Run(ctx context.Context) error {
-	runtime.LockOSThread() // for good: the runtime ends the thread with us
+	// The first thread of a process never ends. Held here for a moment, it
+	// cannot become the other goroutine's.
+	runtime.LockOSThread()
+	locked, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		runtime.LockOSThread() // for good: the runtime ends the thread with us
+		close(locked)
+		s.run(ctx)
+	}()
+	<-locked
+	runtime.UnlockOSThread()
+	<-ended
+	return nil
+}
+
+func (s *Starter) run(ctx context.Context) {
 	for {
 		select {
 		case <-s.wake:
@@ -48,7 +64,7 @@ func (s *Starter) Run(ctx context.Context) error {
 			for _, r := range s.take(true) {
 				r.started(0, ErrStopped)
 			}
-			return nil
+			return
 		}
 	}
 }

@@ -1,0 +1,235 @@
+package proc
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestShortLivesAreNotMissed(t *testing.T) {
+	starter, reaper := running(t, func(e Exit) { t.Errorf("%d taken for an orphan", e.PID) })
+	const children = 200
+	exits := make(chan int, children)
+	var mu sync.Mutex
+	alive := map[int]bool{}
+	for range children {
+		var pid int
+		starter.Go(Spec{Path: "/bin/true"}, func(p int, err error) {
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			pid = p
+			alive[p] = true
+		}, func(e Exit) {
+			mu.Lock()
+			defer mu.Unlock()
+			if e.PID != pid || !alive[e.PID] {
+				t.Errorf("exit of %d reported before its start, or for %d", e.PID, pid)
+			}
+			delete(alive, e.PID)
+			exits <- e.PID
+		})
+	}
+	for range children {
+		wait(t, exits)
+	}
+	if len(reaper.children)+len(reaper.early) > 0 {
+		t.Errorf("children %v and early exits %v remembered", reaper.children, reaper.early)
+	}
+}
+
+// The order of these events is up to the kernel, so the test plays it.
+func TestExitBeforeItsStartIsRegistered(t *testing.T) {
+	var orphans, own []int
+	r := NewReaper(func(e Exit) { orphans = append(orphans, e.PID) })
+	exited := func(e Exit) { own = append(own, e.PID) }
+	r.begin()
+	r.begin()
+	r.report(Exit{PID: 100})
+	r.report(Exit{PID: 300})                          // somebody's orphan
+	r.report(Exit{PID: 400, Status: failedExec << 8}) // a fork whose exec failed
+	r.finish(100, exited)
+	if fmt.Sprint(own, orphans) != "[100] []" {
+		t.Errorf("after the first start: own %v, orphans %v", own, orphans)
+	}
+	r.finish(0, exited)
+	if fmt.Sprint(own, orphans) != "[100] [300]" {
+		t.Errorf("after the second start: own %v, orphans %v", own, orphans)
+	}
+	r.report(Exit{PID: 400, Status: failedExec << 8})
+	if fmt.Sprint(own, orphans) != "[100] [300 400]" {
+		t.Errorf("at the end: own %v, orphans %v", own, orphans)
+	}
+}
+
+func TestAStopIsNoExit(t *testing.T) {
+	starter, reaper := running(t, nil)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	exits := make(chan Exit, 1)
+	spec := helper("block")
+	spec.Files = []int{int(r.Fd()), 1, 2}
+	spec.Setpgid = true
+	pid, err := starter.Start(spec, func(e Exit) { exits <- e })
+	r.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := KillGroup(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return state(pid) == 'T' })
+	if err := KillGroup(pid, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return state(pid) != 'T' })
+	if !reaper.Owns(pid) {
+		t.Error("a stop was taken for an exit")
+	}
+	if err := KillGroup(pid, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if e := wait(t, exits); e.Status.Signal() != syscall.SIGTERM {
+		t.Errorf("ended with %v", e.Status)
+	}
+	if err := KillGroup(pid, syscall.SIGTERM); err != nil {
+		t.Errorf("signal to a group that is gone: %v", err)
+	}
+	if err := KillGroup(1, 0); err == nil {
+		t.Error("would signal everybody")
+	}
+}
+
+// helpBreed makes a family: with the argument n it starts two children with
+// n-1, each in its own group, says so and ends or stays.
+func helpBreed() {
+	generation, _ := strconv.Atoi(os.Args[1])
+	for range 2 {
+		if generation > 0 {
+			cmd := exec.Command("/proc/self/exe", strconv.Itoa(generation-1))
+			cmd.Env = os.Environ()
+			cmd.Stdout = os.Stdout
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+			if err := cmd.Start(); err != nil {
+				fmt.Println(err)
+			}
+		}
+	}
+	fmt.Println("here", os.Getpid())
+	if len(os.Args) > 2 { // the eldest dies at once
+		os.Exit(0)
+	}
+	_ = unix.Pause()
+}
+
+func TestOrphansAreKilledToTheLast(t *testing.T) {
+	if err := BecomeSubreaper(); err != nil {
+		t.Fatal(err)
+	}
+	orphans := make(chan int, 100)
+	starter, reaper := running(t, func(e Exit) { orphans <- e.PID })
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	spec := helper("breed", "3", "and die")
+	spec.Files = []int{0, int(w.Fd()), 2}
+	exits := make(chan Exit, 1)
+	eldest, err := starter.Start(spec, func(e Exit) { exits <- e })
+	if err != nil {
+		t.Fatal(err)
+	}
+	stay := helper("block")
+	held, hold, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stay.Files = []int{int(held.Fd())}
+	kept, err := starter.Start(stay, func(e Exit) { exits <- e })
+	if err != nil {
+		t.Fatal(err)
+	}
+	held.Close()
+	w.Close()
+	if e := wait(t, exits); e.PID != eldest {
+		t.Fatalf("%d ended before the eldest, %d", e.PID, eldest)
+	}
+	const family = 14 // 2 + 4 + 8
+	buf := make([]byte, 4096)
+	for seen := 0; seen < family+1; {
+		n, err := r.Read(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen += strings.Count(string(buf[:n]), "here")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if err := KillOrphans(ctx, reaper.Owns); err != nil {
+		t.Fatal(err)
+	}
+	for range family {
+		wait(t, orphans)
+	}
+	if children, err := Children(); err != nil || len(children) != 1 || children[0] != kept {
+		t.Errorf("children %v, %v left, want only %d", children, err, kept)
+	}
+	hold.Close()
+	wait(t, exits)
+}
+
+func TestKillOrphansGivesUp(t *testing.T) {
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = helper("block").Env
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := KillOrphans(ctx, func(int) bool { return false }); err == nil {
+		t.Error("no error although a child was alive")
+	}
+	stdin.Close()
+	_ = cmd.Wait()
+}
+
+// state is the letter of the process state in /proc.
+func state(pid int) byte {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0
+	}
+	return stat[strings.LastIndexByte(string(stat), ')')+2]
+}
+
+// eventually waits for a condition that no event announces.
+func eventually(t *testing.T, condition func() bool) {
+	t.Helper()
+	end := time.After(10 * time.Second)
+	for !condition() {
+		select {
+		case <-time.After(time.Millisecond):
+		case <-end:
+			t.Fatal("waited in vain")
+		}
+	}
+}
