@@ -54,12 +54,16 @@ func needsQuotes(r rune) bool {
 	return r <= ' ' || r == '"' || r == '=' || r == 0x7f || r == utf8.RuneError
 }
 
-// errorText is the text of an error with php-fpm's ending for system errors.
 func errorText(v slog.Value) string {
-	err, ok := v.Any().(error)
-	if !ok || err == nil {
-		return v.String()
+	if err, ok := v.Any().(error); ok && err != nil {
+		return ErrorText(err)
 	}
+	return v.String()
+}
+
+// ErrorText is the text of an error with php-fpm's ending for system errors;
+// see [Strerror].
+func ErrorText(err error) string {
 	text := err.Error()
 	var errno syscall.Errno
 	if errors.As(err, &errno) && strings.HasSuffix(text, errno.Error()) {

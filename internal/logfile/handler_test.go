@@ -73,6 +73,16 @@ func TestDebugLineHasItsOrigin(t *testing.T) {
 	}
 }
 
+func TestPrintfIsAtItsCaller(t *testing.T) {
+	got := logLine(t, HandlerOptions{Origin: true}, func(l *slog.Logger) {
+		Printf(l, LevelDebug, "not %s", "enabled")
+		Printf(l.With("pool", "www"), LevelWarning, "child %d exited", 7)
+	})
+	if !regexp.MustCompile(`^\S+ \S+ WARNING: pid \d+, TestPrintfIsAtItsCaller\(\), line \d+: \[pool www\] child 7 exited\n$`).MatchString(got) {
+		t.Errorf("logged %q", got)
+	}
+}
+
 func TestSyslogLine(t *testing.T) {
 	log := func(l *slog.Logger) { l.Warn("text", "pool", "www") }
 	if got, want := logLine(t, HandlerOptions{Syslog: true}, log), "[WARNING] [pool www] text\n"; got != want {
