@@ -17,6 +17,8 @@ const (
 	ReasonBodyLength
 	// ReasonPair: a name-value pair claims to be longer than what is there.
 	ReasonPair
+	// ReasonBusyRequest: BEGIN_REQUEST names a request that is still open.
+	ReasonBusyRequest
 )
 
 // String describes the reason in a few words.
@@ -30,6 +32,8 @@ func (r Reason) String() string {
 		return "body is not eight bytes long"
 	case ReasonPair:
 		return "name-value pair is longer than its stream"
+	case ReasonBusyRequest:
+		return "request id is in use"
 	default:
 		return "reason " + strconv.Itoa(int(r))
 	}
