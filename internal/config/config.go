@@ -20,7 +20,7 @@ type Config struct {
 // Global holds the [global] section (php-fpm.conf's "Global Options").
 type Global struct {
 	PID                       string
-	ErrorLog                  string // "syslog" means syslog
+	ErrorLog                  string // "syslog" means syslog, empty standard error
 	SyslogIdent               string
 	SyslogFacility            int    // a syslog facility already shifted, as LOG_DAEMON = 24
 	LogLevel                  string // debug, notice, warning, error or alert
@@ -49,6 +49,12 @@ type Global struct {
 	MetricsPath   string
 	// DrainDelay is how long a stopping service still accepts after QUIT or TERM.
 	DrainDelay time.Duration
+
+	// SystemdWatchdog says that systemd wants a sign of life every
+	// SystemdInterval (WATCHDOG_USEC).
+	SystemdWatchdog bool
+
+	given given
 }
 
 // A PM is a process manager: how many workers a pool keeps.
@@ -100,6 +106,7 @@ type Pool struct {
 	ListenACLUsers       string
 	ListenACLGroups      string
 	ListenAllowedClients []string // nil allows all
+	ListenSetFIB         int      // FreeBSD only: kept, without effect
 	// HTTPListen is a second door, HTTP, beside Listen; empty for none.
 	HTTPListen string
 	// HTTPRoot is the document root of the pool's HTTP door.
@@ -167,4 +174,20 @@ type Pool struct {
 	// OnClientAbort is what happens to a running request whose client went
 	// away: ignore or terminate.
 	OnClientAbort string
+
+	// Credential is who the workers run as; nil when nothing is to be changed
+	// because the master is not root or the pool names nobody.
+	Credential *Credential
+
+	given given
+}
+
+// A Credential is a resolved user and group.
+type Credential struct {
+	UID, GID uint32
+	// Groups are the user's supplementary groups.
+	Groups []uint32
+	// User and Home are for the environment of workers; empty for a user that
+	// is configured by number, as in php-fpm.
+	User, Home string
 }

@@ -1,0 +1,214 @@
+package config
+
+import "strings"
+
+// An effect tells what a directive does in this version.
+type effect int
+
+const (
+	effective effect = iota
+	// notYet: read and validated, but the part that acts on it is not written.
+	notYet
+	// unneeded: accepted so that files keep working; there is nothing to do.
+	unneeded
+)
+
+// An origin tells whose directive it is.
+type origin int
+
+const (
+	phpFPM origin = iota
+	own           // anyfpm's
+)
+
+// A directive is one row of the table that drives parsing, defaults, the dump
+// of -tt, the generated reference and the generated tests.
+type directive struct {
+	name   string
+	origin origin
+	effect effect
+	value  binding
+	// reason says why an unneeded directive has nothing to do.
+	reason string
+	// standard is the default as it would be written in a file.
+	standard string
+	// otherwise describes a default that depends on something else.
+	otherwise string
+	// required directives have no default.
+	required bool
+	// syntax overrides the kind's name in the reference, for an enumeration.
+	syntax string
+	about  string // reference text: one paragraph
+	// inDump says how -tt shows the value where its kind's way is not php-fpm's.
+	inDump func(*section) string
+	// hidden directives are not part of php-fpm's dump.
+	hidden bool
+}
+
+// A list is a row for directives that are written name[] or name[key] and may
+// be repeated.
+type list struct {
+	name    string
+	origin  origin
+	effect  effect
+	keyed   bool // name[key] = value
+	syntax  string
+	about   string
+	inDump  string // the name -tt uses, if another
+	boolean bool   // the value is a boolean, stored as 1 or 0
+	check   func(value string) string
+	field   func(*Pool) *[]KeyValue
+	plain   func(*Pool) *[]string // instead of field when not keyed
+}
+
+// A group is a part of the table with its heading in the reference.
+type group struct {
+	title      string
+	about      string
+	directives []directive
+	lists      []list
+}
+
+// A section is the part of a configuration that a directive is set in: the
+// global one if pool is nil.
+type section struct {
+	global *Global
+	pool   *Pool
+}
+
+// given returns the section's record of what its files say.
+func (s *section) given() *given {
+	if s.pool != nil {
+		return &s.pool.given
+	}
+	return &s.global.given
+}
+
+// name is the section's name in a message.
+func (s *section) name() string {
+	if s.pool != nil {
+		return s.pool.Name
+	}
+	return "global"
+}
+
+// A place is where a file says something.
+type place struct {
+	file string
+	line int
+}
+
+// A mention is a directive as a file has it, after quotes, variables and $pool.
+type mention struct {
+	text string
+	at   place
+}
+
+// given records what was written, by the directive's name: the difference
+// between absent and empty matters to php-fpm, and messages name the line.
+type given struct {
+	values map[string]mention
+	lists  map[string][]KeyValue // by the name -tt uses, in the file's order
+	at     map[string]place      // of the last entry of a list
+}
+
+func (g *given) note(name string, m mention) {
+	if g.values == nil {
+		g.values = map[string]mention{}
+	}
+	g.values[name] = m
+}
+
+func (g *given) add(name string, kv KeyValue, at place) {
+	if g.lists == nil {
+		g.lists = map[string][]KeyValue{}
+		g.at = map[string]place{}
+	}
+	g.lists[name] = append(g.lists[name], kv)
+	g.at[name] = at
+}
+
+func (g *given) has(name string) bool {
+	_, ok := g.values[name]
+	return ok
+}
+
+// A binding ties a kind of value to its field.
+type binding struct {
+	kind    string
+	expands bool
+	set     func(s *section, text string) (fault string)
+	show    func(s *section) string // as the dump writes it, were it given
+	absent  func(s *section) bool   // dumped as "undefined" unless given
+	wrong   map[string]string
+}
+
+// inPool binds a kind to a field of Pool.
+func inPool[T any](k kind[T], field func(*Pool) *T) binding {
+	return bind(k, func(s *section) *T { return field(s.pool) })
+}
+
+// inGlobal binds a kind to a field of Global.
+func inGlobal[T any](k kind[T], field func(*Global) *T) binding {
+	return bind(k, func(s *section) *T { return field(s.global) })
+}
+
+func bind[T any](k kind[T], field func(*section) *T) binding {
+	return binding{
+		kind:    k.name,
+		expands: k.expands,
+		wrong:   k.wrong,
+		set: func(s *section, text string) string {
+			value, fault := k.parse(text)
+			if fault == "" {
+				*field(s) = value
+			}
+			return fault
+		},
+		show:   func(s *section) string { return k.format(*field(s)) },
+		absent: func(s *section) bool { return k.nullable && k.format(*field(s)) == "" },
+	}
+}
+
+// find returns the row of a scalar directive; php-fpm ignores the case.
+func find(groups []group, name string) *directive {
+	for g := range groups {
+		for d := range groups[g].directives {
+			if strings.EqualFold(groups[g].directives[d].name, name) {
+				return &groups[g].directives[d]
+			}
+		}
+	}
+	return nil
+}
+
+// findList returns the row of a list directive; here the case matters.
+func findList(groups []group, name string) *list {
+	for g := range groups {
+		for l := range groups[g].lists {
+			if groups[g].lists[l].name == name {
+				return &groups[g].lists[l]
+			}
+		}
+	}
+	return nil
+}
+
+// directives returns the table of a section.
+func (s *section) directives() []group {
+	if s.pool != nil {
+		return poolGroups
+	}
+	return globalGroups
+}
+
+// setDefaults gives every field of a new section the default of the table.
+func (s *section) setDefaults() {
+	for _, g := range s.directives() {
+		for _, d := range g.directives {
+			if d.standard != "" {
+				d.value.set(s, d.standard)
+			}
+		}
+	}
+}
