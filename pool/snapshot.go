@@ -31,6 +31,7 @@ type Snapshot struct {
 // A WorkerSnapshot is one worker at one moment.
 type WorkerSnapshot struct {
 	Slot     int
+	Owner    any // Worker.Owner
 	State    WorkerState
 	Requests int           // given to it so far
 	Started  time.Duration // when it was started
@@ -75,7 +76,7 @@ func (p *Pool) Snapshot(dst *Snapshot, now time.Duration) {
 	for _, w := range p.slots.workers {
 		if w != nil {
 			dst.Workers = append(dst.Workers, WorkerSnapshot{
-				Slot: w.Slot, State: w.state, Requests: w.requests, Started: w.started, Since: w.since,
+				Slot: w.Slot, Owner: w.Owner, State: w.state, Requests: w.requests, Started: w.started, Since: w.since,
 			})
 		}
 	}

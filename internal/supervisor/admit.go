@@ -5,36 +5,32 @@ import (
 	"log/slog"
 	"os"
 	"strconv"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/anyfpm/anyfpm/internal/cgi"
-	"github.com/anyfpm/anyfpm/internal/runner"
 	"github.com/anyfpm/anyfpm/pool"
+	"github.com/anyfpm/anyfpm/status"
 )
 
 // admit takes a request whose parameters are known: it is answered here,
 // refused, or waits for its body and a worker.
 func (r *request) admit() {
 	s := r.s
-	r.facts.read(&r.params)
-	r.facts.started = time.Now()
-	r.resp.head = r.facts.method == "HEAD"
+	r.resp.head = string(r.method()) == "HEAD"
 	s.counters.accepted++
 	if s.special(r) {
 		return
 	}
 	if s.resolver != nil {
 		found := s.resolver.Resolve(&r.params)
-		r.facts.scriptFile = found.Script
+		r.script = found.Script
 		if found.Outcome != cgi.Found {
 			r.denied(found)
 			return
 		}
-		r.script = found.Script
 	} else {
-		r.facts.scriptFile = string(r.params.Get("SCRIPT_FILENAME"))
+		r.script = string(r.params.Get("SCRIPT_FILENAME"))
 	}
 	r.phase = phaseBody
 	if r.inputEnd || s.cfg.BodyStreaming {
@@ -42,19 +38,13 @@ func (r *request) admit() {
 	}
 }
 
-func (f *facts) read(p *cgi.Params) {
-	f.method = string(p.Get("REQUEST_METHOD"))
-	f.uri = string(p.Get("SCRIPT_NAME"))
-	f.query = string(p.Get("QUERY_STRING"))
-	f.contentLength, _ = strconv.ParseInt(string(p.Get("CONTENT_LENGTH")), 10, 64)
-}
-
 // denied answers for a request that has no script to run.
 func (r *request) denied(found cgi.Resolution) {
 	a := found.Answer()
-	r.log().LogAttrs(context.Background(), a.Level, a.Stderr, slog.String("request", r.facts.method+" "+r.facts.uri))
-	status, _ := strconv.Atoi(a.Status[:3])
-	full := answer{status: status, header: string(a.Append(nil, "")), stderr: a.Stderr}
+	r.log().LogAttrs(context.Background(), a.Level, a.Stderr, r.attr())
+	code, _ := strconv.Atoi(a.Status[:3])
+	r.outcome = status.Denied
+	full := answer{status: code, header: string(a.Append(nil, "")), stderr: a.Stderr}
 	r.answer(&full)
 }
 
@@ -76,18 +66,17 @@ func (r *request) enqueue() {
 	r.phase = phaseQueued
 	r.arrived = now
 	r.leased = true
-	r.lease.Retryable = safeMethod(r.facts.method)
+	r.lease.Retryable = safeMethod(r.method())
 	r.s.perform(r.s.pool.Arrive(now, &r.lease))
 }
 
 // safeMethod says whether a request may be tried twice (RFC 9110, 9.2.1).
-func safeMethod(method string) bool {
-	return method == "GET" || method == "HEAD" || method == "OPTIONS"
-}
-
-// forRunner is the request as runners see it.
-func (r *request) forRunner() *runner.Request {
-	return &runner.Request{Role: r.role, Params: &r.params, Script: r.script}
+func safeMethod(method []byte) bool {
+	switch string(method) {
+	case "GET", "HEAD", "OPTIONS":
+		return true
+	}
+	return false
 }
 
 // refused ends a request that package pool gives back without a response.
@@ -100,13 +89,25 @@ func (r *request) refused(reason pool.Reason) {
 }
 
 func (r *request) refuse(reason pool.Reason) {
-	request := slog.String("request", r.facts.method+" "+r.facts.uri)
+	r.outcome = refusals[reason]
 	if reason == pool.WorkerDied {
-		r.log().Warn("worker died before its response was complete, client gets 502", request)
+		r.log().Warn("worker died before its response was complete, client gets 502", r.attr())
 		r.answer(&answerBadGateway)
 		return
 	}
 	waited := (r.s.loop.Now() - r.arrived).Seconds()
-	r.log().Warn("request refused with 503: "+reason.String(), request, slog.Float64("waited_seconds", waited))
+	r.log().Warn("request refused with 503: "+reason.String(), r.attr(), slog.Float64("waited_seconds", waited))
 	r.answer(answerUnavailable(retryAfter))
+}
+
+// refusals are the outcomes of requests that package pool gave back.
+var refusals = map[pool.Reason]status.Outcome{
+	pool.QueueFull:        status.QueueFull,
+	pool.QueueTimeout:     status.QueueTimeout,
+	pool.Draining:         status.Draining,
+	pool.Shutdown:         status.Draining,
+	pool.PoolFailed:       status.PoolFailed,
+	pool.WorkerDied:       status.WorkerDied,
+	pool.TerminateTimeout: status.TimedOut,
+	pool.ClientAbort:      status.Aborted,
 }

@@ -34,13 +34,14 @@ type conn struct {
 	paused   int  // requests whose body waits for their worker
 	heard    bool // at least one byte came
 
-	began     bool // at least one request began
-	keep      bool // FCGI_KEEP_CONN of the latest request
-	openInput bool // a request is over whose STDIN the peer has not ended
-	hup       bool // the peer has closed; unread bytes may be left
-	eof       bool // the peer sends no more
-	lingering bool // everything is said; the rest of the input is thrown away
-	closed    bool
+	began      bool // at least one request began
+	keep       bool // FCGI_KEEP_CONN of the latest request
+	openInput  bool // a request is over whose STDIN the peer has not ended
+	hup        bool // the peer has closed; unread bytes may be left
+	eof        bool // the peer sends no more
+	statusDoor bool // it came to pm.status_listen
+	lingering  bool // everything is said; the rest of the input is thrown away
+	closed     bool
 
 	timer *loop.Timer
 	since time.Duration // when the request whose PARAMS are being read began
@@ -250,9 +251,12 @@ func (c *conn) flush() {
 	if c.sent == len(c.out) {
 		c.s.release(c.out)
 		c.out, c.sent = nil, 0
-		if len(c.reqs) == 0 && !c.keep && c.began {
-			c.finish()
-			return
+		if len(c.reqs) == 0 && c.began {
+			if !c.keep {
+				c.finish()
+				return
+			}
+			c.watch() // for the next request
 		}
 	}
 	if wasCongested && !c.congested() {

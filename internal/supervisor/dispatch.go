@@ -2,11 +2,12 @@ package supervisor
 
 import (
 	"fmt"
-	"log/slog"
+	"strconv"
 	"syscall"
 
 	"github.com/anyfpm/anyfpm/internal/runner"
 	"github.com/anyfpm/anyfpm/pool"
+	"github.com/anyfpm/anyfpm/status"
 )
 
 // perform carries out what package pool decided. Carrying out one action may
@@ -62,7 +63,10 @@ func (s *Supervisor) grant(w *pool.Worker, r *request) {
 	}
 	r.phase = phaseRunning
 	r.granted = now
-	r.params.SetString("REQUEST_QUEUE_TIME", fmt.Sprintf("%.6f", (now-r.arrived).Seconds()))
+	s.histograms.queue.Observe(now - r.arrived)
+	s.number = strconv.AppendFloat(s.number[:0], (now - r.arrived).Seconds(), 'f', 6, 64)
+	r.params.Set("REQUEST_QUEUE_TIME", s.number)
+	r.forRunner = runner.Request{Role: r.role, Params: &r.params, Script: r.script}
 	if s.runner.Wiring() == runner.Pipes {
 		s.runScript(w, r)
 	} else {
@@ -75,7 +79,7 @@ func (s *Supervisor) grant(w *pool.Worker, r *request) {
 // first byte.
 func (r *request) retry() {
 	r.log().Warn("worker died before it answered, request is tried once more",
-		slog.String("request", r.facts.method+" "+r.facts.uri))
+		r.attr())
 	r.resp.reset()
 	r.body.rewind()
 	r.data.rewind()
@@ -86,9 +90,10 @@ func (r *request) retry() {
 func (r *request) timedOut() {
 	elapsed := r.s.loop.Now() - r.granted
 	r.log().Warn(fmt.Sprintf("child %d, script '%s' (request: \"%s %s%s\") execution timed out (%d.%06d sec), terminating",
-		r.pid(), r.facts.scriptFile, r.facts.method, r.facts.uri, r.facts.queryPart(),
+		r.pid(), r.script, r.method(), r.uri(), r.queryPart(),
 		elapsed/1e9, elapsed%1e9/1e3))
 	r.lease.Retryable = false
+	r.outcome = status.TimedOut
 	r.answer(&answerTimeout)
 }
 

@@ -56,7 +56,7 @@ func (s *Supervisor) connect(w *worker) (*link, error) {
 func (l *link) serve(r *request) {
 	l.r, r.link = r, l
 	l.ended, l.inputDone = false, false
-	l.out = l.dlg.Begin(l.frame(), r.forRunner())
+	l.out = l.dlg.Begin(l.frame(), &r.forRunner)
 	l.feed()
 }
 

@@ -6,7 +6,9 @@ import (
 
 	"github.com/anyfpm/anyfpm/fcgi"
 	"github.com/anyfpm/anyfpm/internal/cgi"
+	"github.com/anyfpm/anyfpm/internal/runner"
 	"github.com/anyfpm/anyfpm/pool"
+	"github.com/anyfpm/anyfpm/status"
 )
 
 // A phase is how far a request has come.
@@ -32,8 +34,11 @@ type request struct {
 
 	raw    []byte // the PARAMS stream
 	params cgi.Params
-	script string // the file to run, if the runner wants one
-	facts  facts
+	script string // SCRIPT_FILENAME as it was found
+	head   bool   // the method is HEAD
+
+	outcome  status.Outcome
+	reported bool // finished was called
 
 	body     body
 	data     body // FCGI_DATA of a Filter
@@ -46,15 +51,21 @@ type request struct {
 	resp   response
 	leased bool // package pool knows it and has not got it back
 
+	forRunner runner.Request // the request as its runner sees it
+
 	begun, arrived, granted time.Duration // loop times: BEGIN_REQUEST, queued, leased
 }
 
-// facts are the parameters that status page and logs show, copied because
-// PARAMS are given back when the request has been handed to its worker.
-type facts struct {
-	method, uri, query, scriptFile, user, remote string
-	contentLength                                int64
-	started                                      time.Time
+// The parameters that logs and the status page show. They are valid as long
+// as the request is.
+
+func (r *request) method() []byte { return r.params.Get("REQUEST_METHOD") }
+func (r *request) uri() []byte    { return r.params.Get("SCRIPT_NAME") }
+func (r *request) query() []byte  { return r.params.Get("QUERY_STRING") }
+
+// attr names the request in a log line.
+func (r *request) attr() slog.Attr {
+	return slog.String("request", string(r.method())+" "+string(r.uri()))
 }
 
 func (c *conn) begin(ev *fcgi.Event) {
@@ -169,6 +180,7 @@ func (r *request) clientAbort() {
 	case phaseQueued:
 		r.s.perform(r.s.pool.Cancel(r.s.loop.Now(), &r.lease))
 		r.leased = false
+		r.outcome = status.Aborted
 		r.end(0, fcgi.StatusRequestComplete)
 		r.gone()
 	case phaseRunning:
@@ -184,13 +196,14 @@ func (r *request) clientGone() {
 	r.leave()
 	switch {
 	case running:
+		r.ended(status.Aborted)
 		r.resp.mute()
 		r.dropInput()
 		r.abandon()
 	case queued:
 		r.s.perform(r.s.pool.Cancel(r.s.loop.Now(), &r.lease))
 		r.leased = false
-		r.finished()
+		r.ended(status.Aborted)
 		r.gone()
 	default:
 		r.gone()
@@ -267,13 +280,9 @@ func (s *Supervisor) resumeRelays() {
 	}
 }
 
-func (f *facts) queryPart() string {
-	if f.query == "" {
-		return ""
+func (r *request) queryPart() string {
+	if query := r.query(); len(query) > 0 {
+		return "?" + string(query)
 	}
-	return "?" + f.query
+	return ""
 }
-
-// finished is called once for each request, when its response has ended or
-// nobody is left to have it.
-func (r *request) finished() {}

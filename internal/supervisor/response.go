@@ -6,6 +6,7 @@ import (
 
 	"github.com/anyfpm/anyfpm/fcgi"
 	"github.com/anyfpm/anyfpm/internal/cgi"
+	"github.com/anyfpm/anyfpm/status"
 )
 
 // A response is what has been said to the client so far.
@@ -77,7 +78,7 @@ func (r *request) sendHeld() {
 	r.resp.held = nil
 	if r.resp.dropped > 0 {
 		r.log().Warn("stderr before the response header exceeds what can wait for it, the rest is in the error log only",
-			slog.String("script", r.facts.scriptFile), slog.Int64("lost_bytes", r.resp.dropped), slog.Int("limit", heldStderr))
+			slog.String("script", r.script), slog.Int64("lost_bytes", r.resp.dropped), slog.Int("limit", heldStderr))
 		r.resp.dropped = 0
 	}
 }
@@ -116,9 +117,10 @@ func (r *request) badHeader(err error) {
 	if err == nil {
 		err = errors.New("the response has no header")
 	}
-	r.log().Warn("response refused, client gets 502", slog.String("script", r.facts.scriptFile),
-		slog.String("request", r.facts.method+" "+r.facts.uri), slog.Any("err", err))
+	r.log().Warn("response refused, client gets 502", slog.String("script", r.script),
+		r.attr(), slog.Any("err", err))
 	r.resp.refused = true
+	r.outcome = status.BadResponse
 	r.answer(&answerBadGateway)
 }
 
@@ -155,5 +157,5 @@ func (r *request) end(appStatus uint32, status fcgi.ProtocolStatus) {
 	c.write(fcgi.AppendEnd(b, r.id, appStatus, status))
 	r.resp.mute()
 	r.leave()
-	r.finished()
+	r.ended(r.outcome)
 }

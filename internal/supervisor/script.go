@@ -41,10 +41,10 @@ type script struct {
 
 // runScript starts the script of r in the slot.
 func (s *Supervisor) runScript(slot *pool.Worker, r *request) {
-	p := &script{s: s, slot: slot, r: r, name: r.facts.scriptFile}
+	p := &script{s: s, slot: slot, r: r, name: r.script}
 	p.stdin.fd, p.data.fd, p.stdout.fd, p.stderr.fd = -1, -1, -1, -1
 	slot.Owner, r.proc = p, p
-	plan, err := s.runner.Plan(r.forRunner())
+	plan, err := s.runner.Plan(&r.forRunner)
 	if err != nil {
 		p.failed(err)
 		return

@@ -1,22 +1,47 @@
 package supervisor
 
-// special answers the requests that are the supervisor's own: ping.path and
-// pm.status_path. They are matched, as in php-fpm, against SCRIPT_NAME.
+import (
+	"time"
+
+	"github.com/anyfpm/anyfpm/fcgi"
+	"github.com/anyfpm/anyfpm/status"
+)
+
+// special answers the requests that are the supervisor's own, ping.path and
+// pm.status_path, whatever its workers do. They are matched, as in php-fpm,
+// against SCRIPT_NAME.
 func (s *Supervisor) special(r *request) bool {
-	switch {
-	case s.cfg.PingPath != "" && r.facts.uri == s.cfg.PingPath:
-		a := answer{status: 200, header: pingHeader, body: s.cfg.PingResponse}
-		r.answer(&a)
-		return true
+	switch path := string(r.uri()); {
+	case path == "":
+		return false
+	case path == s.cfg.PingPath:
+		r.reply(status.AppendPing(nil, s.cfg.PingResponse, r.resp.head, ""))
+	case path == s.cfg.StatusPath:
+		asking := r
+		if r.c.statusDoor {
+			asking = nil
+		}
+		page := status.Select(string(r.query()))
+		body := page.AppendHeader(nil, r.resp.head, "")
+		if !r.resp.head {
+			body = page.Append(body, s.status(asking), time.Now())
+		}
+		r.reply(body)
+	default:
+		return false
 	}
-	return false
+	return true
 }
 
-const pingHeader = "Content-type: text/plain;charset=UTF-8\r\n" +
-	"Expires: Thu, 01 Jan 1970 00:00:00 GMT\r\n" +
-	"Cache-Control: no-cache, no-store, must-revalidate, max-age=0\r\n\r\n"
+// reply gives an answer that is no refusal: header and body in one.
+func (r *request) reply(text []byte) {
+	r.outcome = status.Internal
+	r.resp.began, r.resp.status = true, 200
+	r.c.write(fcgi.AppendStream(r.c.output(), fcgi.TypeStdout, r.id, text))
+	r.end(0, fcgi.StatusRequestComplete)
+	r.gone()
+}
 
-func (s *Supervisor) reportStatus(id uint64)                     {}
 func (s *Supervisor) setLimit(n int)                             {}
 func (s *Supervisor) reopen(name string, fd int)                 {}
 func (s *Supervisor) AddStatusDoor(fd int, address string) error { return nil }

@@ -85,6 +85,7 @@ type Supervisor struct {
 	null     int          // /dev/null
 	dir      string       // private directory of the workers' sockets
 
+	generation  int // counts reloads
 	doors       []*door
 	started     bool   // package pool is started
 	serving     bool   // connections are accepted
@@ -101,6 +102,7 @@ type Supervisor struct {
 
 	readBuf  []byte // a web server's bytes, during one handler call
 	relayBuf []byte // a worker's bytes, during one handler call
+	number   []byte // a number as text, for a moment
 	bodyBuf  []byte // a body read back from its file, during one handler call
 
 	dirty     []*conn // have output to write at the end of the turn
@@ -115,13 +117,7 @@ type Supervisor struct {
 	unwatched  []unwatched
 	watchTimer *loop.Timer
 
-	counters counters
-}
-
-// counters are what package pool does not count.
-type counters struct {
-	accepted uint64 // requests, status and ping included
-	slow     uint64
+	tally
 }
 
 // A resolver finds the script of a request.

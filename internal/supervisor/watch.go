@@ -1,6 +1,10 @@
 package supervisor
 
-import "time"
+import (
+	"time"
+
+	"github.com/anyfpm/anyfpm/status"
+)
 
 // An unwatched connection has its whole request read and waits for the
 // answer. Watching it would only tell of a client that goes away, so that is
@@ -104,9 +108,11 @@ func (c *conn) timeout() {
 		for _, r := range append([]*request(nil), c.reqs...) {
 			if r.phase == phaseBody {
 				r.log().Warn("request body stopped coming, request refused", clientAttr(c))
+				r.outcome = status.BadRequest
 				r.answer(&answerBodyTimeout)
 			} else if r.phase == phaseRunning && !r.inputEnd {
 				r.log().Warn("request body stopped coming, its worker is stopped", clientAttr(c))
+				r.outcome = status.BadRequest
 				r.answer(&answerBodyTimeout)
 				r.abort()
 			}

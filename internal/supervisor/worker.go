@@ -39,6 +39,7 @@ type worker struct {
 	idle  []*link // those without a request
 	lost  []*link // closed ones whose request is not over
 
+	row       row
 	output    readPipe // stdout and stderr
 	lines     lines
 	startedAt time.Duration
@@ -118,6 +119,7 @@ func (w *worker) started(pid int, err error) {
 		return
 	}
 	w.pid = pid
+	w.s.counters.spawns++
 	level := slog.LevelDebug
 	if w.s.serving {
 		level = slog.LevelInfo
@@ -156,6 +158,7 @@ func (w *worker) ready() {
 		return
 	}
 	w.isReady = true
+	w.s.histograms.spawn.Observe(w.s.loop.Now() - w.startedAt)
 	w.s.loop.Clear(w.timer)
 	w.s.perform(w.s.pool.Ready(w.s.loop.Now(), w.lease))
 	w.s.checkServing()
@@ -298,6 +301,11 @@ func (w *worker) kill(sig syscall.Signal) {
 	}
 	if w.pid == 0 || w.gone {
 		return
+	}
+	// A program that waits for the next request on a kept connection may not
+	// look at the signal before it ends (php-cgi).
+	for len(w.idle) > 0 {
+		w.idle[len(w.idle)-1].close()
 	}
 	if err := proc.KillGroup(w.pid, sig); err != nil {
 		w.s.log.Error("cannot stop worker", slog.Any("err", err))

@@ -1,15 +1,18 @@
 """CGI scripts in a resident interpreter."""
 
+import builtins
+import gc
 import os
 import posix
 import sys
 from types import ModuleType
 
 import anyfpm
-from anyfpm import worker, wire
+from anyfpm import wire, worker
 from anyfpm.cache import Cache
 from anyfpm.exits import ExitCallbacks
 from anyfpm.modules import Modules
+from anyfpm.report import report
 from anyfpm.state import Environment, State, children
 from anyfpm.stdio import Streams
 
@@ -50,7 +53,7 @@ class Scripts:
         self._exits.begin(main.__dict__)
         status = self._guard(self._run, main, fields)
         if posix.getpid() != self._pid or self._once or self._state.threads():
-            self._leave(status)
+            self._leave(main, status)
         self._guard(self._exits.run)
         main.__dict__.clear()  # closes what the script left open, as an exit would
         self._modules.leave()
@@ -72,7 +75,7 @@ class Scripts:
         sys.path.insert(0, script.import_directory)
         self._modules.enter(script.import_directory)
         main.__file__ = path
-        main.__builtins__ = __builtins__
+        main.__builtins__ = builtins
         exec(script.code, main.__dict__)
 
     def _guard(self, function, *args):
@@ -87,10 +90,10 @@ class Scripts:
             return 1
         except BaseException as error:
             self._flags |= wire.FAILED
-            _report(error)
+            report(error)
             return 1
 
-    def _leave(self, status):
+    def _leave(self, main, status):
         """End the process: one that serves once, has threads left, or is a fork by the script."""
         if "threading" in sys.modules:
             self._guard(sys.modules["threading"]._shutdown)
@@ -98,6 +101,9 @@ class Scripts:
         import atexit
 
         self._guard(atexit._run_exitfuncs)
+        main.__dict__.clear()
+        self._modules.clear()
+        gc.collect()
         if posix.getpid() == self._pid:
             self._control.end(self._flags | wire.RETIRE, status, self._streams.tail())
             os._exit(0)
@@ -124,18 +130,6 @@ class Scripts:
         posix.dup2(stdin, 0)
         os.close(stdin)
         return content
-
-
-def _report(error):
-    """Print a traceback as the interpreter does, without the frames of the worker."""
-    frame = error.__traceback__
-    while frame is not None and frame.tb_frame.f_code.co_filename.startswith("anyfpm/"):
-        frame = frame.tb_next
-    error = error.with_traceback(frame)
-    try:
-        sys.excepthook(type(error), error, frame)
-    except Exception:
-        sys.__excepthook__(type(error), error, frame)
 
 
 worker.run(Scripts)

@@ -1,0 +1,150 @@
+package supervisor
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/anyfpm/anyfpm/pool"
+	"github.com/anyfpm/anyfpm/status"
+)
+
+// A row is what a resident worker remembers of its last request. Its buffers
+// are used again and again.
+type row struct {
+	method, uri, query, user, script []byte
+	length                           uint64
+	took, queued                     time.Duration
+}
+
+func (w *row) remember(r *request) {
+	w.method = append(w.method[:0], r.method()...)
+	w.uri = append(w.uri[:0], r.uri()...)
+	w.query = append(w.query[:0], r.query()...)
+	w.user = append(w.user[:0], r.user()...)
+	w.script = append(w.script[:0], r.script...)
+	w.length = r.length()
+	w.took = r.s.loop.Now() - r.granted
+	w.queued = r.granted - r.arrived
+}
+
+// length is CONTENT_LENGTH; what is no number is 0.
+func (r *request) length() uint64 {
+	n, err := strconv.ParseUint(string(r.params.Get("CONTENT_LENGTH")), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// user is the name of HTTP Basic or Digest authentication, as php-fpm shows
+// it; whether the web server believed it is another matter.
+func (r *request) user() []byte {
+	auth := r.params.Get("HTTP_AUTHORIZATION")
+	if scheme, rest, ok := bytes.Cut(auth, []byte(" ")); ok && bytes.EqualFold(scheme, []byte("Basic")) {
+		plain, err := base64.StdEncoding.AppendDecode(nil, bytes.TrimSpace(rest))
+		if err == nil {
+			name, _, _ := bytes.Cut(plain, []byte(":"))
+			return name
+		}
+	}
+	if _, rest, ok := bytes.Cut(auth, []byte(`username="`)); ok && len(auth) > 6 && bytes.EqualFold(auth[:6], []byte("Digest")) {
+		name, _, _ := bytes.Cut(rest, []byte(`"`))
+		return name
+	}
+	return nil
+}
+
+// status is the pool at this moment. asking is the request that asks, nil
+// for the master and for pm.status_listen: php-fpm shows an active process
+// for it, since there a worker answers.
+func (s *Supervisor) status(asking *request) *status.Snapshot {
+	now := s.loop.Now()
+	s.pool.Snapshot(&s.snap, now)
+	p := &s.snap
+	out := &status.Snapshot{
+		Pool: s.cfg.Name, ProcessManager: string(s.cfg.PM), StartTime: s.loop.Epoch(),
+		AcceptedConn: s.counters.accepted, ListenQueue: p.Queue, MaxListenQueue: p.MaxQueue,
+		IdleProcesses: p.Idle, ActiveProcesses: p.Active, MaxActiveProcesses: p.MaxActive,
+		MaxChildrenReached: p.MaxChildrenReached, SlowRequests: p.SlowRequests,
+
+		Runner: string(s.cfg.Runner), Listen: s.cfg.Listen, StatusPath: s.cfg.StatusPath,
+		Generation: s.generation, Failed: p.Failed, FailureReason: s.failure,
+		Limits: status.Limits{
+			MaxChildren: s.cfg.MaxChildren, StartServers: s.cfg.StartServers,
+			MinSpareServers: s.cfg.MinSpareServers, MaxSpareServers: s.cfg.MaxSpareServers,
+			Concurrency: s.cfg.RunnerConcurrency, Queue: s.cfg.QueueMaxLength,
+		},
+		Connections: len(s.conns), Queue: p.Queue, QueueOldest: p.OldestWait,
+		StartingProcesses: p.Starting, StoppingProcesses: p.Stopping,
+		Outcomes: s.outcomes, Responses: s.responses, Retries: p.Retried,
+		Spawns: s.counters.spawns, Exits: s.exits,
+		QueueTime: s.histograms.queue, RequestTime: s.histograms.request,
+		CPUTime: s.histograms.cpu, SpawnTime: s.histograms.spawn,
+	}
+	if asking != nil {
+		if out.IdleProcesses > 0 {
+			out.IdleProcesses--
+		}
+		out.ActiveProcesses++
+		out.MaxActiveProcesses = max(out.MaxActiveProcesses, out.ActiveProcesses)
+	}
+	out.TotalProcesses = out.IdleProcesses + out.ActiveProcesses
+	for _, w := range p.Workers {
+		out.Processes = append(out.Processes, s.process(w, now))
+	}
+	return out
+}
+
+// process is one worker for the status page.
+func (s *Supervisor) process(w pool.WorkerSnapshot, now time.Duration) status.Process {
+	p := status.Process{
+		Slot: w.Slot, State: stateNames[w.State], Requests: uint64(w.Requests),
+		StartTime: s.loop.Epoch().Add(w.Started),
+	}
+	switch owner := w.Owner.(type) {
+	case *script:
+		p.PID = owner.pid
+		show(&p, owner.r, now)
+	case *worker:
+		p.PID = owner.pid
+		if r := owner.only(); r != nil {
+			show(&p, r, now)
+		} else {
+			owner.row.show(&p)
+		}
+	}
+	return p
+}
+
+func show(p *status.Process, r *request, now time.Duration) {
+	p.RequestMethod, p.RequestURI, p.QueryString = string(r.method()), string(r.uri()), string(r.query())
+	p.User, p.Script, p.ContentLength = string(r.user()), r.script, r.length()
+	p.RequestDuration, p.QueueTime = now-r.granted, r.granted-r.arrived
+}
+
+func (w *row) show(p *status.Process) {
+	p.RequestMethod, p.RequestURI, p.QueryString = string(w.method), string(w.uri), string(w.query)
+	p.User, p.Script, p.ContentLength = string(w.user), string(w.script), w.length
+	p.RequestDuration, p.QueueTime = w.took, w.queued
+}
+
+var stateNames = map[pool.WorkerState]status.State{
+	pool.StateStarting:  status.Creating,
+	pool.StateIdle:      status.Idle,
+	pool.StateBusy:      status.Running,
+	pool.StateFinishing: status.Finishing,
+	pool.StateStopping:  status.Ending,
+}
+
+// reportStatus answers the master.
+func (s *Supervisor) reportStatus(id uint64) {
+	data, err := json.Marshal(s.status(nil))
+	if err != nil {
+		s.log.Error("cannot encode the status: " + err.Error())
+		return
+	}
+	s.events.Status(id, data)
+}

@@ -1,0 +1,40 @@
+package supervisor
+
+import (
+	"github.com/anyfpm/anyfpm/status"
+)
+
+// A tally is what the pool counts for its status page and metrics, besides
+// what package pool counts.
+type tally struct {
+	counters struct {
+		accepted uint64 // requests, status and ping included
+		slow     uint64
+		spawns   uint64
+	}
+	outcomes   status.Outcomes
+	responses  status.Responses
+	exits      map[string]uint64
+	histograms struct {
+		queue, request, cpu, spawn status.Histogram
+	}
+}
+
+// ended counts a request when its response has ended, or when nobody is left
+// to have it. Only the first call counts.
+func (r *request) ended(outcome status.Outcome) {
+	if r.reported {
+		return
+	}
+	r.reported = true
+	r.outcome = outcome
+	s := r.s
+	s.outcomes[outcome]++
+	if r.resp.began {
+		s.responses.Add(r.resp.status)
+	}
+	s.histograms.request.Observe(s.loop.Now() - r.begun)
+	if r.worker != nil {
+		r.worker.row.remember(r)
+	}
+}

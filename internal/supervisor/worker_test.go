@@ -1,0 +1,59 @@
+package supervisor
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/anyfpm/anyfpm/internal/config"
+)
+
+func resident(command ...string) *config.Pool {
+	cfg := defaults()
+	cfg.Runner, cfg.RunnerCommand = config.RunnerFastCGI, command
+	return cfg
+}
+
+// php-cgi is a FastCGI program that nobody here wrote.
+func TestPHP(t *testing.T) {
+	g := start(t, resident("/usr/bin/php-cgi"))
+	<-g.events.ready
+	script := g.plain("x.php", "<?php echo $_SERVER['REQUEST_METHOD'], strlen(file_get_contents('php://input')), isset($_SERVER['REQUEST_QUEUE_TIME']);")
+	for range 3 {
+		got := g.get(params(script, "REDIRECT_STATUS", "200"), "")
+		if !strings.HasSuffix(got.stdout, "\r\n\r\nGET01") {
+			t.Fatalf("got %q, %q", got.stdout, got.stderr)
+		}
+	}
+	body := strings.Repeat("x", 20<<20)
+	got := g.get(params(script, "REDIRECT_STATUS", "200", "REQUEST_METHOD", "POST", "CONTENT_LENGTH", "20971520"), body)
+	if !strings.HasSuffix(got.stdout, "\r\n\r\nPOST209715201") {
+		t.Fatalf("got %q, %q", got.stdout, got.stderr)
+	}
+}
+
+// A worker killed before it answers costs no GET request.
+func TestKilledWorkerIsRetried(t *testing.T) {
+	g := start(t, resident("/usr/bin/php-cgi"))
+	<-g.events.ready
+	marker := g.dir + "/first"
+	script := g.plain("x.php", `<?php if (!file_exists("`+marker+`")) { touch("`+marker+`"); posix_kill(getmypid(), 9); } echo "second";`)
+	got := g.get(params(script, "REDIRECT_STATUS", "200"), "")
+	if !strings.HasSuffix(got.stdout, "\r\n\r\nsecond") {
+		t.Errorf("got %q, %q", got.stdout, got.stderr)
+	}
+	_ = os.Remove(marker)
+	got = g.get(params(script, "REDIRECT_STATUS", "200", "REQUEST_METHOD", "POST"), "")
+	if !strings.HasPrefix(got.stdout, "Status: 502") {
+		t.Errorf("a POST was answered %q", got.stdout)
+	}
+}
+
+// A program that does not start puts the pool into its failed state.
+func TestProgramThatDoesNotStart(t *testing.T) {
+	g := start(t, resident("/bin/sh", "-c", "echo no such database >&2; exit 7"))
+	reason := <-g.events.failed
+	if !strings.Contains(reason, "no such database") || !strings.Contains(reason, "code 7") {
+		t.Errorf("the reason is %q", reason)
+	}
+}
