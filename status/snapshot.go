@@ -117,6 +117,7 @@ const (
 // A Service is everything one master process runs.
 type Service struct {
 	Version   string    `json:"version"`
+	Time      time.Time `json:"time"`       // when the snapshots were taken
 	StartTime time.Time `json:"start_time"` // of this image of the master
 
 	Reloads       uint64    `json:"reloads"` // that succeeded

@@ -1,0 +1,49 @@
+package collector
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/anyfpm/anyfpm/status"
+)
+
+// A serviceMetric is a metric of ours about the whole service.
+type serviceMetric struct {
+	desc    *prometheus.Desc
+	collect func(ch chan<- prometheus.Metric, s *status.Service)
+}
+
+func serviceMetrics() []serviceMetric {
+	build := ownDesc("build_info", "The version that runs; always 1.", "version")
+	start := ownDesc("start_time_seconds", "Start of the master, since the epoch.")
+	reloads := ownDesc("reloads_total", "Loads of the configuration after the first, by their result.", "result")
+	success := ownDesc("config_last_reload_successful", "Whether the last load of the configuration succeeded.")
+	loaded := ownDesc("config_last_reload_success_timestamp_seconds", "Last successful load of the configuration, since the epoch.")
+	return []serviceMetric{
+		{build, func(ch chan<- prometheus.Metric, s *status.Service) {
+			send(ch, build, prometheus.GaugeValue, 1, label(s.Version))
+		}},
+		{start, func(ch chan<- prometheus.Metric, s *status.Service) {
+			send(ch, start, prometheus.GaugeValue, seconds(s.StartTime))
+		}},
+		{reloads, func(ch chan<- prometheus.Metric, s *status.Service) {
+			send(ch, reloads, prometheus.CounterValue, float64(s.Reloads), "success")
+			send(ch, reloads, prometheus.CounterValue, float64(s.FailedReloads), "failure")
+		}},
+		{success, func(ch chan<- prometheus.Metric, s *status.Service) {
+			send(ch, success, prometheus.GaugeValue, boolValue(!s.ReloadFailing))
+		}},
+		{loaded, func(ch chan<- prometheus.Metric, s *status.Service) {
+			send(ch, loaded, prometheus.GaugeValue, seconds(s.LastReload))
+		}},
+	}
+}
+
+// seconds is a time since the epoch; the zero time is 0.
+func seconds(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1000
+}
