@@ -105,14 +105,17 @@ func (c *call) put(typ RecordType, p []byte) {
 	c.inbox.put(typ, p)
 }
 
-// finish takes the end of the request and reports whether it came after the
-// end of our inputs. If not, the application may not be ready for another
-// request on the connection.
-func (c *call) finish(end EndRequest) (complete bool) {
+// stop ends our inputs, and reports whether all of them were sent. If not, the
+// application may not be ready for another request on the connection.
+func (c *call) stop() (complete bool) {
 	c.over.set(ErrRequestOver)
+	return c.sent.Load()
+}
+
+// finish takes the end of the request.
+func (c *call) finish(end EndRequest) {
 	c.result = end
 	c.inbox.end(io.EOF)
-	return c.sent.Load()
 }
 
 // lose ends the call with its connection.

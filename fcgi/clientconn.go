@@ -142,10 +142,11 @@ func (c *clientConn) end(id uint16, end EndRequest) {
 	if call == nil {
 		return
 	}
-	if !call.finish(end) || !c.client.keep() {
+	if !call.stop() || !c.client.keep() {
 		c.client.retire(c)
 	}
 	c.client.release(c)
+	call.finish(end) // after the release, so that who calls Do next finds the connection free
 }
 
 // getValues sends GET_VALUES and waits for the answer.

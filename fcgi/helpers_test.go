@@ -5,9 +5,11 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,29 +36,37 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// noLeaks fails the test when a goroutine of this package outlives it. Call it
-// first, so that its clean-up runs last.
+// noLeaks fails the test when a goroutine of this package that starts after
+// the call outlives the test.
 func noLeaks(t testing.TB) {
 	t.Helper()
+	before := ourGoroutines()
 	t.Cleanup(func() {
-		var left string
-		if !poll(func() bool { left = ourGoroutines(); return left == "" }) {
-			t.Errorf("goroutines are left behind:\n%s", left)
+		var left []string
+		if !poll(func() bool {
+			left = slices.Collect(maps.Values(ourGoroutines()))
+			for id := range before {
+				left = slices.DeleteFunc(left, func(stack string) bool { return strings.HasPrefix(stack, id) })
+			}
+			return len(left) == 0
+		}) {
+			t.Errorf("goroutines are left behind:\n%s", strings.Join(left, "\n\n"))
 		}
 	})
 }
 
-// ourGoroutines lists the goroutines that run this package's own code, tests
-// excepted.
-func ourGoroutines() string {
+// ourGoroutines lists the goroutines that run this package's code, except for
+// those that run tests.
+func ourGoroutines() map[string]string {
 	buf := make([]byte, 1<<20)
-	var ours []string
+	ours := make(map[string]string)
 	for _, stack := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-		if strings.Contains(stack, "anyfpm/fcgi.") && !strings.Contains(stack, "testing.tRunner") && !strings.Contains(stack, "testing.(*T)") {
-			ours = append(ours, stack)
+		id, _, _ := strings.Cut(stack, "[")
+		if strings.Contains(stack, "anyfpm/fcgi.") && !strings.Contains(stack, "testing.(*") && !strings.Contains(stack, "testing.tRunner(") {
+			ours[id] = stack
 		}
 	}
-	return strings.Join(ours, "\n\n")
+	return ours
 }
 
 // startServer serves on a unix socket until the test ends, and returns its path.

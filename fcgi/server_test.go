@@ -331,13 +331,14 @@ func TestServerTimeouts(t *testing.T) {
 		}, 15 * time.Second},
 		{"sends a byte a second", func(p *peer) {
 			p.send(AppendBegin(nil, 1, RoleResponder, 1))
+			pause(time.Second / 2) // so that the end falls between two bytes
 			for _, b := range AppendStream(nil, TypeParams, 1, []byte("xx")) {
 				pause(time.Second)
 				if _, err := p.conn.Write([]byte{b}); err != nil {
 					return
 				}
 			}
-		}, 10 * time.Second},
+		}, 10500 * time.Millisecond},
 		{"is idle", func(p *peer) {
 			p.send(AppendStreamEnd(request(1, RoleResponder, FlagKeepConn, nil), TypeStdin, 1))
 			p.expect(`STDOUT 1 "RESPONDER \n"`)

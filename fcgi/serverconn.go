@@ -145,7 +145,7 @@ func (c *serverConn) admit(role Role) ProtocolStatus {
 		return StatusUnknownRole
 	case limit == 1 && len(c.requests) == 1:
 		return StatusCantMultiplex
-	case limit > 0 && len(c.requests) >= limit, c.closing, !c.srv.takeRequest(c.limits.MaxRequests):
+	case limit > 0 && len(c.requests) >= limit, c.closing, c.srv.registry.isClosed(), !c.srv.takeRequest(c.limits.MaxRequests):
 		return StatusOverloaded
 	default:
 		return StatusRequestComplete
