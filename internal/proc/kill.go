@@ -32,32 +32,41 @@ func KillGroup(pid int, sig syscall.Signal) error {
 // returns when none is left or ctx is done. The caller must be a subreaper and
 // have a [Reaper] running.
 func KillOrphans(ctx context.Context, keep func(pid int) bool) error {
+	return untilNone(ctx, func() (int, error) { return killChildren(keep) })
+}
+
+// untilNone calls kill again and again until it finds nobody.
+func untilNone(ctx context.Context, kill func() (left int, err error)) error {
 	ticker := time.NewTicker(rescan)
 	defer ticker.Stop()
 	for {
-		children, err := Children()
-		if err != nil {
+		left, err := kill()
+		if left == 0 || err != nil {
 			return err
-		}
-		left := 0
-		for _, pid := range children {
-			if keep(pid) {
-				continue
-			}
-			left++
-			// A child cannot be reused for another before we reap it; if the
-			// reaper did so just now the signal finds nobody.
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-		}
-		if left == 0 {
-			return nil
 		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
 			return fmt.Errorf("cannot end %d orphans: %w", left, ctx.Err())
 		}
 	}
+}
+
+// killChildren kills all children but those to keep, and counts them.
+func killChildren(keep func(pid int) bool) (left int, err error) {
+	children, err := Children()
+	for _, pid := range children {
+		if keep(pid) {
+			continue
+		}
+		left++
+		// A child cannot be reused for another before we reap it; if the
+		// reaper did so just now the signal finds nobody.
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	return left, err
 }
 
 // Children returns the living children of this process, zombies excepted.

@@ -141,7 +141,7 @@ func TestOrphansAreKilledToTheLast(t *testing.T) {
 		t.Fatal(err)
 	}
 	orphans := make(chan int, 100)
-	starter, reaper := running(t, func(e Exit) { orphans <- e.PID })
+	starter, _ := running(t, func(e Exit) { orphans <- e.PID })
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -180,7 +180,7 @@ func TestOrphansAreKilledToTheLast(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	if err := KillOrphans(ctx, reaper.Owns); err != nil {
+	if err := starter.KillOrphans(ctx, func(int) bool { return false }); err != nil {
 		t.Fatal(err)
 	}
 	for range family {
@@ -191,6 +191,23 @@ func TestOrphansAreKilledToTheLast(t *testing.T) {
 	}
 	hold.Close()
 	wait(t, exits)
+}
+
+func TestAStartIsNoOrphan(t *testing.T) {
+	starter, _ := running(t, func(e Exit) { t.Errorf("%d taken for an orphan", e.PID) })
+	const children = 10
+	exits := make(chan Exit, children)
+	for range children {
+		starter.Go(helper("exit", "7"), func(int, error) {}, func(e Exit) { exits <- e })
+		if err := starter.KillOrphans(t.Context(), func(int) bool { return false }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range children {
+		if e := wait(t, exits); e.Status.ExitStatus() != 7 {
+			t.Errorf("a child that was just started ended with %v", e.Status)
+		}
+	}
 }
 
 func TestKillOrphansGivesUp(t *testing.T) {

@@ -17,16 +17,13 @@ type Starter struct {
 	reaper *Reaper
 
 	mu      sync.Mutex
-	waiting []request
+	waiting []job
 	stopped bool
 	wake    chan struct{} // a token when something waits
 }
 
-type request struct {
-	spec    Spec
-	started func(pid int, err error)
-	exited  func(Exit)
-}
+// A job is done on the Starter's thread, or told that the Starter has ended.
+type job func(stopped bool)
 
 // NewStarter returns a Starter whose children reaper waits for. Both must be
 // run, the reaper for as long as the children may live.
@@ -57,12 +54,12 @@ func (s *Starter) run(ctx context.Context) {
 	for {
 		select {
 		case <-s.wake:
-			for _, r := range s.take(false) {
-				s.start(r)
+			for _, do := range s.take(false) {
+				do(false)
 			}
 		case <-ctx.Done():
-			for _, r := range s.take(true) {
-				r.started(0, ErrStopped)
+			for _, do := range s.take(true) {
+				do(true)
 			}
 			return
 		}
@@ -74,20 +71,16 @@ func (s *Starter) run(ctx context.Context) {
 // after it, once, when the process has ended. Both are called from other
 // goroutines and must not block.
 func (s *Starter) Go(spec Spec, started func(pid int, err error), exited func(Exit)) {
-	s.mu.Lock()
-	stopped := s.stopped
-	if !stopped {
-		s.waiting = append(s.waiting, request{spec, started, exited})
-	}
-	s.mu.Unlock()
-	if stopped {
-		started(0, ErrStopped)
-		return
-	}
-	select {
-	case s.wake <- struct{}{}:
-	default: // it will look anyway
-	}
+	s.do(func(stopped bool) {
+		if stopped {
+			started(0, ErrStopped)
+			return
+		}
+		s.reaper.begin()
+		pid, err := spec.start()
+		started(pid, err)
+		s.reaper.finish(pid, exited)
+	})
 }
 
 // Start starts a process and waits until its program executes. exited may be
@@ -102,18 +95,45 @@ func (s *Starter) Start(spec Spec, exited func(Exit)) (pid int, err error) {
 	return pid, err
 }
 
-func (s *Starter) take(last bool) []request {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	requests := s.waiting
-	s.waiting = nil
-	s.stopped = last
-	return requests
+// KillOrphans kills the children of this process that were not started with
+// the Starter's [Reaper], and their descendants, but for those keep approves
+// of; see the function of the same name. It mistakes no process for an orphan
+// that is just being started.
+func (s *Starter) KillOrphans(ctx context.Context, keep func(pid int) bool) error {
+	spare := func(pid int) bool { return s.reaper.Owns(pid) || keep(pid) }
+	return untilNone(ctx, func() (left int, err error) {
+		done := make(chan struct{})
+		s.do(func(bool) { // no start is under way while this runs
+			left, err = killChildren(spare)
+			close(done)
+		})
+		<-done
+		return left, err
+	})
 }
 
-func (s *Starter) start(r request) {
-	s.reaper.begin()
-	pid, err := r.spec.start()
-	r.started(pid, err)
-	s.reaper.finish(pid, r.exited)
+func (s *Starter) do(j job) {
+	s.mu.Lock()
+	stopped := s.stopped
+	if !stopped {
+		s.waiting = append(s.waiting, j)
+	}
+	s.mu.Unlock()
+	if stopped {
+		j(true)
+		return
+	}
+	select {
+	case s.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+func (s *Starter) take(last bool) []job {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	jobs := s.waiting
+	s.waiting = nil
+	s.stopped = last
+	return jobs
 }
