@@ -38,6 +38,9 @@ func (*cgiRunner) Wiring() Wiring { return Pipes }
 // Dialogue implements Runner: the streams of a script are its own.
 func (*cgiRunner) Dialogue() Dialogue { return nil }
 
+// Zygote implements Runner.
+func (*cgiRunner) Zygote() Zygote { return nil }
+
 // Plan implements Runner. The query of an indexed request becomes arguments
 // (RFC 3875, 4.4), and the working directory is the script's (7.2) unless the
 // pool has another.

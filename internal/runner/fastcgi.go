@@ -21,8 +21,12 @@ func newFastCGI(pool *config.Pool, env []string) (*fastcgiRunner, error) {
 	if len(pool.RunnerCommand) == 0 {
 		return nil, errors.New("runner = fastcgi needs runner.command: the FastCGI program to run")
 	}
+	path, err := findProgram(pool.RunnerCommand[0], pool.Runner)
+	if err != nil {
+		return nil, err
+	}
 	return &fastcgiRunner{Plan{
-		Path: pool.RunnerCommand[0],
+		Path: path,
 		Args: pool.RunnerCommand,
 		Env:  env,
 		Dir:  pool.Chdir,
@@ -37,6 +41,9 @@ func (f *fastcgiRunner) Plan(*Request) (Plan, error) { return f.plan, nil }
 
 // Dialogue implements Runner.
 func (*fastcgiRunner) Dialogue() Dialogue { return &fastcgiDialogue{} }
+
+// Zygote implements Runner.
+func (*fastcgiRunner) Zygote() Zygote { return nil }
 
 // fastcgiDialogue speaks FastCGI to a worker, as a web server would.
 type fastcgiDialogue struct {
@@ -89,14 +96,14 @@ func (d *fastcgiDialogue) event(ev *fcgi.Event, out Sink) error {
 	case fcgi.EventNone:
 		return nil
 	case fcgi.EventUnknownType:
-		out.Probed()
+		out.Probed(0)
 		return nil
 	case fcgi.EventData, fcgi.EventEnd, fcgi.EventEndRequest:
 	default:
 		return fmt.Errorf("a worker sent %s", ev.Kind)
 	}
 	if ev.Type == fcgi.TypeGetValuesResult {
-		out.Probed()
+		out.Probed(0)
 		return nil
 	}
 	switch {
@@ -119,7 +126,7 @@ func (d *fastcgiDialogue) output(ev *fcgi.Event, out Sink) error {
 		if ev.End.Status != fcgi.StatusRequestComplete {
 			return fmt.Errorf("the worker refused the request: %s", ev.End.Status)
 		}
-		out.End(ev.End.AppStatus)
+		out.End(Ending{AppStatus: ev.End.AppStatus})
 	default:
 		return fmt.Errorf("a worker sent %s", ev.Type)
 	}

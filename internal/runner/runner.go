@@ -23,7 +23,22 @@ type Request struct {
 	Role   fcgi.Role
 	Params *cgi.Params
 	Script string // the file to run, absolute; empty when the runner needs none
+
+	// Body and BodyLen are for a Control runner: how its worker gets the
+	// request's body.
+	Body    BodyKind
+	BodyLen int
 }
+
+// A BodyKind says how a Control worker gets a request's body.
+type BodyKind uint8
+
+// The ways a body comes.
+const (
+	NoBody         BodyKind = iota // there is none
+	InlineBody                     // BodyLen bytes follow what Begin appends
+	DescriptorBody                 // a pipe or file goes with the first byte (SCM_RIGHTS)
+)
 
 // A Wiring says which descriptors a worker is born with.
 type Wiring uint8
@@ -35,6 +50,9 @@ const (
 	// Listener: descriptor 0 is a listening unix socket, as the FastCGI
 	// specification (2.2) wants; the supervisor connects to it.
 	Listener
+	// Control: descriptor 0 is a pipe with the worker's program, 1 and 2 are
+	// pipes, 3 is a socket to the supervisor (docs/worker-protocol.md).
+	Control
 )
 
 // A Plan is a process to start.
@@ -46,6 +64,9 @@ type Plan struct {
 	Env []string
 	// Dir is the working directory; empty keeps the supervisor's.
 	Dir string
+	// Program is what a Control worker reads from descriptor 0, at most what
+	// a pipe holds (64 KiB).
+	Program []byte
 }
 
 // A Runner is one kind of worker. Its methods are called from the
@@ -60,6 +81,9 @@ type Runner interface {
 	// Dialogue returns the protocol of one new connection to a worker. A
 	// Pipes runner returns nil: its worker's descriptors are the streams.
 	Dialogue() Dialogue
+	// Zygote returns the protocol of the connection to a process that forks
+	// the workers, and that Plan starts instead of them; nil if there is none.
+	Zygote() Zygote
 }
 
 // A Dialogue is the protocol on one connection to a worker, one request at a
@@ -83,10 +107,49 @@ type Dialogue interface {
 type Sink interface {
 	Stdout(p []byte)
 	Stderr(p []byte)
-	// End says that the response is complete and the connection free again.
-	End(appStatus uint32)
-	// Probed says that the worker has answered the probe.
-	Probed()
+	// Drain says that the worker's stdout or stderr pipe may hold what belongs
+	// before the bytes that follow.
+	Drain(stdout, stderr bool)
+	// Finish says that the response is complete while the worker goes on.
+	Finish(e Ending)
+	// End says that the worker is done with the request.
+	End(e Ending)
+	// Probed says that the worker has answered the probe. A body of up to
+	// inline bytes may be sent inline.
+	Probed(inline int)
+}
+
+// An Ending says how a worker ended a request.
+type Ending struct {
+	AppStatus uint32
+	Failed    bool // by an uncaught error: 500 if there is no header
+	Retire    bool // the worker takes no further request
+	Compiled  bool // it had to compile the script: its zygote could do so for all
+}
+
+// A Zygote is the protocol of the connection to a process that forks workers.
+type Zygote interface {
+	// Start appends what the zygote is to know; its answer is Probed.
+	Start(dst []byte) []byte
+	// Fork appends the request for a worker. The descriptors of its control
+	// socket, stdout and stderr go with the first byte (SCM_RIGHTS).
+	Fork(dst []byte) []byte
+	// Compile appends the advice to have a script ready.
+	Compile(dst []byte, script string) []byte
+	// Input takes bytes that came from the zygote.
+	Input(p []byte, out ZygoteSink) error
+}
+
+// A ZygoteSink receives what a zygote says.
+type ZygoteSink interface {
+	// Probed says that the zygote is ready.
+	Probed(inline int)
+	// Forked answers the oldest Fork that has no answer: the worker's pid, or
+	// 0 if it could not be forked.
+	Forked(pid int)
+	// Exited says that a worker it forked has ended, with a status as from
+	// wait(2).
+	Exited(pid int, status uint32)
 }
 
 // New returns the runner that a pool asks for. env is the environment that
@@ -97,8 +160,10 @@ func New(pool *config.Pool, env []string) (Runner, error) {
 		return newCGI(pool, env), nil
 	case config.RunnerFastCGI:
 		return newFastCGI(pool, env)
-	case config.RunnerPHP, config.RunnerPython, config.RunnerPerl, config.RunnerRuby, config.RunnerWSGI:
-		return nil, fmt.Errorf("runner %s is not available in this version; use cgi or fastcgi", pool.Runner)
+	case config.RunnerPython, config.RunnerPerl, config.RunnerRuby, config.RunnerWSGI:
+		return newResident(pool, env)
+	case config.RunnerPHP:
+		return newPHP(pool, env)
 	default:
 		return nil, fmt.Errorf("unknown runner %q", pool.Runner)
 	}

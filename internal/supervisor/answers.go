@@ -29,6 +29,7 @@ func newAnswer(status int, reason, extra, body string) answer {
 
 var (
 	answerBadGateway      = newAnswer(502, "Bad Gateway", "", "502 Bad Gateway\nThe application did not answer properly.\n")
+	answerScriptFailed    = newAnswer(500, "Internal Server Error", "", "500 Internal Server Error\nThe script failed; its error is in the log.\n")
 	answerTimeout         = newAnswer(504, "Gateway Timeout", "", "504 Gateway Timeout\nThe application took too long.\n")
 	answerInternal        = newAnswer(500, "Internal Server Error", "", "500 Internal Server Error\n")
 	answerHeadersTooLarge = newAnswer(431, "Request Header Fields Too Large", "", "431 Request Header Fields Too Large\n")

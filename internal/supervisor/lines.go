@@ -61,6 +61,14 @@ func (l *lines) lastAttr() slog.Attr {
 	return slog.String("last_output", strings.Join(l.recent, " | "))
 }
 
+// lastLine is what was said last, empty if nothing was.
+func (l *lines) lastLine() string {
+	if len(l.recent) == 0 {
+		return ""
+	}
+	return l.recent[len(l.recent)-1]
+}
+
 // workerSaid logs a line of a worker as php-fpm does (fpm_stdio.c).
 func (s *Supervisor) workerSaid(pid int, line string) {
 	switch {

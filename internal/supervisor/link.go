@@ -22,6 +22,11 @@ type link struct {
 	ended     bool     // the worker has ended the response of r
 	inputDone bool     // r's body is handed over whole
 
+	ending runner.Ending // how it ended it
+
+	stdin  feedPipe // the body, if the worker has it as a descriptor
+	stdout readPipe // of a worker that has one beside its connection
+
 	out      []byte // bytes for the worker, out[sent:] not yet written
 	sent     int
 	blocked  bool // a write said EAGAIN, Writable is to come
@@ -43,7 +48,13 @@ func (s *Supervisor) connect(w *worker) (*link, error) {
 		_ = unix.Close(fd)
 		return nil, fmt.Errorf("cannot connect to worker %d: %w", w.pid, err)
 	}
-	l := &link{s: s, w: w, fd: fd, dlg: s.runner.Dialogue()}
+	return s.addLink(w, fd)
+}
+
+// addLink makes fd, which it takes over, a connection to w.
+func (s *Supervisor) addLink(w *worker, fd int) (*link, error) {
+	l := &link{s: s, w: w, fd: fd, dlg: s.runner.Dialogue(), probing: !w.isReady}
+	l.stdin.fd, l.stdout.fd = -1, -1
 	if err := s.loop.Add(fd, l); err != nil {
 		_ = unix.Close(fd)
 		return nil, err
@@ -56,7 +67,14 @@ func (s *Supervisor) connect(w *worker) (*link, error) {
 func (l *link) serve(r *request) {
 	l.r, r.link = r, l
 	l.ended, l.inputDone = false, false
-	l.out = l.dlg.Begin(l.frame(), &r.forRunner)
+	if l.s.runner.Wiring() == runner.Control {
+		if err := l.begin(r); err != nil {
+			l.broken(err)
+			return
+		}
+	} else {
+		l.out = l.dlg.Begin(l.frame(), &r.forRunner)
+	}
 	l.feed()
 }
 
@@ -70,6 +88,7 @@ func (l *link) frame() []byte {
 
 // feed hands over as much of the body as there is and the worker takes.
 func (l *link) feed() {
+	l.stdin.feed()
 	for l.r != nil && !l.closed && !l.blocked && !l.inputDone {
 		stream, piece, more, err := l.r.nextInput(l.s.bodyBuf)
 		if err != nil {
@@ -180,26 +199,36 @@ func (l *link) Stderr(p []byte) {
 
 // End implements runner.Sink. The link is given back only when the bytes in
 // hand are used up: some may follow that belong to nobody.
-func (l *link) End(appStatus uint32) {
+func (l *link) End(e runner.Ending) {
 	if l.r != nil {
-		l.r.End(appStatus)
-		l.ended = true
+		l.r.complete(e)
+		l.ended, l.ending = true, e
 	}
 }
 
 // Probed implements runner.Sink.
-func (l *link) Probed() {
+func (l *link) Probed(inline int) {
 	if l.probing {
+		l.w.inline = inline
 		l.probing = false
 		l.w.idle = append(l.w.idle, l)
 		l.w.ready()
 	}
 }
 
-// release ends the lease: the worker is free for the next request.
+// release ends the lease: the worker is free for the next request, or leaves.
 func (l *link) release() {
 	r := l.r
+	l.stdin.close()
+	if l.ending.Compiled {
+		l.s.compile(r.script)
+	}
 	l.r, r.link = nil, nil
+	if l.ending.Retire {
+		l.w.leaving()
+		l.s.perform(l.s.pool.Responded(l.s.loop.Now(), &r.lease))
+		return
+	}
 	if !l.inputDone {
 		// The response came before the body was read. What is left of the
 		// request would be taken for the next one, so the connection ends
@@ -210,6 +239,12 @@ func (l *link) release() {
 		l.w.idle = append(l.w.idle, l)
 	}
 	r.released()
+}
+
+// resume goes on relaying to a client that has caught up.
+func (l *link) resume() {
+	l.readStdout()
+	l.read()
 }
 
 // peerClosed is the worker's end of the connection. If the worker is dying
@@ -238,6 +273,8 @@ func (l *link) close() {
 	loop.Close(l.fd)
 	l.s.release(l.out)
 	l.out = nil
+	l.stdin.close()
+	l.stdout.close()
 	l.w.drop(l)
 	if l.r != nil {
 		l.w.lost = append(l.w.lost, l)

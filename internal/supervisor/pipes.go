@@ -87,10 +87,10 @@ func (p *feedPipe) open(s *Supervisor, r *request, b *body) (child int, err erro
 	p.sup, p.r, p.body, p.fd = s, r, b, -1
 	if b.complete() {
 		if b.pending() == 0 {
-			return unix.Dup(s.null)
+			return unix.FcntlInt(uintptr(s.null), unix.F_DUPFD_CLOEXEC, 0)
 		}
 		if b.file > 0 && b.read == 0 {
-			child, err = unix.Dup(b.file - 1)
+			child, err = unix.FcntlInt(uintptr(b.file-1), unix.F_DUPFD_CLOEXEC, 0)
 			if err == nil {
 				_, err = unix.Seek(child, 0, unix.SEEK_SET)
 				b.read = b.size

@@ -270,7 +270,7 @@ func (s *Supervisor) resumeRelays() {
 			case r.proc != nil:
 				r.proc.resume()
 			case r.link != nil:
-				r.link.read()
+				r.link.resume()
 			}
 		}
 	}

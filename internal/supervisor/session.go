@@ -143,7 +143,9 @@ func (s *session) run() error {
 	defer l.Close()
 
 	ctx, cancel := context.WithCancel(context.Background())
-	reaper := proc.NewReaper(nil)
+	reaper := proc.NewReaper(func(exit proc.Exit) {
+		l.Post(func() { s.sup.childExited(exit) })
+	})
 	starter := proc.NewStarter(reaper)
 	var helpers sync.WaitGroup
 	helpers.Go(func() { _ = reaper.Run(ctx) })

@@ -48,6 +48,9 @@ const (
 	watchAfter = 25 * time.Millisecond
 	// retryAfter is what a refused client is told to wait, in seconds.
 	retryAfter = 1
+	// forkRate is pm.max_spawn_rate where a worker is a fork for one request:
+	// pm.max_spawn_rate means interpreters that start.
+	forkRate = 100_000
 	// acceptPause is how long accepting rests when descriptors run out.
 	acceptPause = 100 * time.Millisecond
 )
@@ -85,6 +88,10 @@ type Supervisor struct {
 	null     int          // /dev/null
 	dir      string       // private directory of the workers' sockets
 
+	zygote    *zygote // forks the workers; nil without one
+	hasZygote bool
+	forked    map[int]*worker // by pid
+
 	generation  int // counts reloads
 	doors       []*door
 	started     bool   // package pool is started
@@ -102,6 +109,7 @@ type Supervisor struct {
 
 	readBuf  []byte // a web server's bytes, during one handler call
 	relayBuf []byte // a worker's bytes, during one handler call
+	drainBuf []byte // a worker's pipe, while relayBuf is in use
 	number   []byte // a number as text, for a moment
 	bodyBuf  []byte // a body read back from its file, during one handler call
 
@@ -139,10 +147,13 @@ func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, proc
 	}
 	s := &Supervisor{
 		cfg: cfg, log: log, loop: l, pool: p, runner: r, procs: procs, events: events,
-		readBuf:  make([]byte, scratchSize),
-		relayBuf: make([]byte, scratchSize),
-		bodyBuf:  make([]byte, scratchSize),
-		conns:    make(map[*conn]struct{}),
+		readBuf:   make([]byte, scratchSize),
+		relayBuf:  make([]byte, scratchSize),
+		bodyBuf:   make([]byte, scratchSize),
+		drainBuf:  make([]byte, scratchSize),
+		conns:     make(map[*conn]struct{}),
+		forked:    make(map[int]*worker),
+		hasZygote: r.Zygote() != nil,
 	}
 	s.compat.php = cfg.Runner == config.RunnerPHP
 	s.parseClients()
@@ -181,6 +192,10 @@ func poolConfig(cfg *config.Pool, r runner.Runner) pool.Config {
 	managers := map[config.PM]pool.Manager{
 		config.Static: pool.Static, config.Dynamic: pool.Dynamic, config.Ondemand: pool.Ondemand,
 	}
+	spawnRate := cfg.MaxSpawnRate
+	if r.Zygote() != nil {
+		spawnRate = forkRate
+	}
 	return pool.Config{
 		Manager:                managers[cfg.PM],
 		Slots:                  r.Wiring() == runner.Pipes,
@@ -188,7 +203,7 @@ func poolConfig(cfg *config.Pool, r runner.Runner) pool.Config {
 		StartServers:           cfg.StartServers,
 		MinSpareServers:        cfg.MinSpareServers,
 		MaxSpareServers:        cfg.MaxSpareServers,
-		MaxSpawnRate:           cfg.MaxSpawnRate,
+		MaxSpawnRate:           spawnRate,
 		ProcessIdleTimeout:     cfg.ProcessIdleTimeout,
 		MaxRequests:            cfg.MaxRequests,
 		MaxRequestsJitter:      cfg.MaxRequestsJitter,

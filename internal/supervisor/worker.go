@@ -14,6 +14,7 @@ import (
 
 	"github.com/anyfpm/anyfpm/internal/loop"
 	"github.com/anyfpm/anyfpm/internal/proc"
+	"github.com/anyfpm/anyfpm/internal/runner"
 	"github.com/anyfpm/anyfpm/pool"
 )
 
@@ -44,6 +45,8 @@ type worker struct {
 	lines     lines
 	startedAt time.Duration
 	isReady   bool
+	isLeaving bool // it takes no further request
+	inline    int  // the longest body that may be sent inline
 	gone      bool
 	signal    syscall.Signal
 	stopped   pool.Reason
@@ -58,18 +61,25 @@ func workerOf(w *pool.Worker) *worker {
 // startWorker starts a resident worker; package pool hears of it by Ready or
 // Exited.
 func (s *Supervisor) startWorker(lease *pool.Worker) {
-	s.serial++
-	w := &worker{s: s, lease: lease, startedAt: s.loop.Now(),
-		socket: filepath.Join(s.dir, strconv.FormatUint(s.serial, 10)+".sock")}
+	w := &worker{s: s, lease: lease, startedAt: s.loop.Now()}
 	w.output.fd = -1
 	w.timer = loop.NewTimer(w.waited)
 	lease.Owner = w
+	if s.hasZygote {
+		s.fork(w)
+		return
+	}
 	plan, err := s.runner.Plan(nil)
 	if err != nil {
 		w.cannotStart(err)
 		return
 	}
-	files, err := w.open()
+	var files []int
+	if s.runner.Wiring() == runner.Control {
+		files, err = w.openInterpreter(plan)
+	} else {
+		files, err = w.open()
+	}
 	if err != nil {
 		closeAll(files)
 		w.cannotStart(err)
@@ -78,9 +88,25 @@ func (s *Supervisor) startWorker(lease *pool.Worker) {
 	s.procs.start(s.spec(plan, files), w.started, w.onExit)
 }
 
+// openInterpreter makes the descriptors of a worker that speaks the worker
+// protocol: its program on 0, stdout, stderr, and the control socket on 3.
+func (w *worker) openInterpreter(plan runner.Plan) ([]int, error) {
+	program, err := openProgram(plan.Program)
+	if err != nil {
+		return nil, err
+	}
+	ends, err := w.openControl()
+	if err != nil {
+		return []int{program}, err
+	}
+	return []int{program, ends.stdout, ends.stderr, ends.control}, nil
+}
+
 // open makes the worker's descriptors: its listening socket on 0, as the
 // FastCGI specification says (2.2), and one pipe for stdout and stderr.
 func (w *worker) open() ([]int, error) {
+	w.s.serial++
+	w.socket = filepath.Join(w.s.dir, strconv.FormatUint(w.s.serial, 10)+".sock")
 	listener, err := privateListener(w.socket)
 	if err != nil {
 		return nil, err
@@ -91,7 +117,7 @@ func (w *worker) open() ([]int, error) {
 		return files, err
 	}
 	files = append(files, output)
-	again, err := unix.Dup(output)
+	again, err := unix.FcntlInt(uintptr(output), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return files, fmt.Errorf("cannot duplicate a pipe: %w", err)
 	}
@@ -129,18 +155,24 @@ func (w *worker) started(pid int, err error) {
 		w.kill(w.signal)
 		return
 	}
+	w.probe()
+}
+
+// probe begins the handshake.
+func (w *worker) probe() {
+	if w.s.runner.Wiring() == runner.Control {
+		for _, l := range w.links { // its only one
+			l.out = l.dlg.Probe(l.frame())
+			l.flush()
+		}
+		return
+	}
 	l, err := w.s.connect(w)
 	if err != nil {
 		w.fail(err)
 		return
 	}
 	l.out = l.dlg.Probe(l.frame())
-	if len(l.out) == 0 {
-		w.idle = append(w.idle, l)
-		w.ready()
-		return
-	}
-	l.probing = true
 	l.flush()
 	w.s.loop.Set(w.timer, w.s.loop.Now()+probePatience)
 }
@@ -169,6 +201,8 @@ func (w *worker) ready() {
 func (w *worker) waited() {
 	switch {
 	case w.gone:
+	case w.isLeaving, w.s.runner.Wiring() == runner.Control:
+		w.kill(syscall.SIGKILL)
 	case !w.isReady:
 		w.ready()
 	default:
@@ -255,9 +289,8 @@ func remove(links []*link, l *link) []*link {
 // programs do so after a while, or after each request, and some because they
 // are about to exit.
 func (w *worker) linkLost(l *link) {
-	if l.probing && !w.isReady && !w.gone {
-		// It does not answer FCGI_GET_VALUES and closes instead; if it lives it
-		// will do.
+	probing := l.probing && !w.isReady // it closes instead of answering FCGI_GET_VALUES; if it lives it will do
+	if !w.gone && !w.isLeaving && (probing || w.s.runner.Wiring() == runner.Control) {
 		w.s.loop.Set(w.timer, w.s.loop.Now()+exitPatience)
 	}
 }
@@ -299,7 +332,13 @@ func (w *worker) kill(sig syscall.Signal) {
 	if sig == syscall.SIGKILL {
 		w.signal = sig
 	}
-	if w.pid == 0 || w.gone {
+	if w.gone {
+		return
+	}
+	if w.pid == 0 {
+		if z := w.s.zygote; z != nil && sig == syscall.SIGKILL {
+			z.kill(sig) // it hangs, and the worker with it
+		}
 		return
 	}
 	// A program that waits for the next request on a kept connection may not
@@ -318,7 +357,7 @@ func (w *worker) onExit(exit proc.Exit) {
 	w.lines.flush(w)
 	level := slog.LevelWarn
 	switch {
-	case w.stopped != 0 && w.stopped != pool.TerminateTimeout:
+	case w.isLeaving, w.stopped != 0 && w.stopped != pool.TerminateTimeout:
 		level = slog.LevelDebug
 	case exit.Status.Exited() && exit.Status.ExitStatus() == 0:
 		level = slog.LevelInfo
@@ -353,7 +392,9 @@ func (w *worker) retire() {
 		}
 	}
 	w.lost = nil
-	_ = unix.Unlink(w.socket)
+	if w.socket != "" {
+		_ = unix.Unlink(w.socket)
+	}
 	w.lease.Owner = nil
 	w.s.perform(w.s.pool.Exited(w.s.loop.Now(), w.lease))
 }

@@ -1,0 +1,57 @@
+package runner
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/anyfpm/anyfpm/internal/config"
+)
+
+// packages name what to install on Debian for a runner's own program.
+var packages = map[config.RunnerKind]string{
+	config.RunnerPHP:    "php-cgi",
+	config.RunnerPython: "python3",
+	config.RunnerWSGI:   "python3",
+	config.RunnerPerl:   "perl",
+	config.RunnerRuby:   "ruby",
+}
+
+// findProgram returns the file of a program: name itself if it has a slash,
+// else the first executable of that name in the usual directories. The pool's
+// environment has no say in it.
+func findProgram(name string, kind config.RunnerKind) (string, error) {
+	if strings.Contains(name, "/") {
+		if err := executable(name); err != nil {
+			return "", fmt.Errorf("cannot run %s: %w%s", name, err, hint(kind))
+		}
+		return name, nil
+	}
+	for _, dir := range filepath.SplitList(strings.TrimPrefix(defaultPath, "PATH=")) {
+		if path := filepath.Join(dir, name); executable(path) == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("cannot find the program %s%s", name, hint(kind))
+}
+
+func hint(kind config.RunnerKind) string {
+	if pkg := packages[kind]; pkg != "" {
+		return "; install the package " + pkg + " or set runner.command"
+	}
+	return ""
+}
+
+func executable(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		return &os.PathError{Op: "run", Path: path, Err: unix.EISDIR}
+	}
+	return unix.Access(path, unix.X_OK)
+}

@@ -1,0 +1,166 @@
+package supervisor
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/anyfpm/anyfpm/internal/runner"
+)
+
+// leavePatience is how long a worker that has said it will leave may take.
+const leavePatience = exitPatience * 25
+
+// controlEnds are the descriptors of a resident interpreter that speaks the
+// worker protocol: the worker's ends.
+type controlEnds struct {
+	control, stdout, stderr int
+}
+
+// openControl makes the worker's one connection and its pipes.
+func (w *worker) openControl() (ends controlEnds, err error) {
+	ends = controlEnds{-1, -1, -1}
+	defer func() {
+		if err != nil {
+			ends.close()
+		}
+	}()
+	var pair [2]int
+	if pair, err = unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
+		return ends, fmt.Errorf("cannot make a worker's control socket: %w", err)
+	}
+	ends.control = pair[1]
+	_ = unix.SetNonblock(pair[0], true)
+	l, err := w.s.addLink(w, pair[0])
+	if err != nil {
+		return ends, err
+	}
+	if ends.stdout, err = l.stdout.open(w.s.loop, l.readStdout); err != nil {
+		return ends, err
+	}
+	ends.stderr, err = w.output.open(w.s.loop, w.readOutput)
+	return ends, err
+}
+
+func (e controlEnds) list() []int { return []int{e.control, e.stdout, e.stderr} }
+
+func (e controlEnds) close() {
+	for _, fd := range e.list() {
+		if fd >= 0 {
+			_ = unix.Close(fd)
+		}
+	}
+}
+
+// openProgram returns a pipe with the program of an interpreter.
+func openProgram(text []byte) (int, error) {
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		return -1, fmt.Errorf("cannot create a pipe: %w", err)
+	}
+	n, err := unix.Write(fds[1], text)
+	_ = unix.Close(fds[1])
+	_ = unix.SetNonblock(fds[0], false)
+	if err != nil || n < len(text) {
+		_ = unix.Close(fds[0])
+		return -1, fmt.Errorf("cannot hand over the worker's program: %d of %d bytes written: %w", n, len(text), err)
+	}
+	return fds[0], nil
+}
+
+// begin sends a request to a worker that speaks the worker protocol. Its body
+// goes inline if it is there whole and small, else as a descriptor.
+func (l *link) begin(r *request) error {
+	req := &r.forRunner
+	descriptor := -1
+	switch {
+	case r.body.eof && r.body.pending() == 0:
+		req.Body = runner.NoBody
+	case r.body.complete() && r.body.file == 0 && r.body.pending() <= int64(l.w.inline):
+		req.Body, req.BodyLen = runner.InlineBody, int(r.body.pending())
+	default:
+		var err error
+		if descriptor, err = l.stdin.open(l.s, r, &r.body); err != nil {
+			return err
+		}
+		defer func() { _ = unix.Close(descriptor) }()
+		req.Body = runner.DescriptorBody
+	}
+	l.inputDone = true // what is left of it goes through l.stdin
+	l.out = l.dlg.Begin(l.frame(), req)
+	if req.Body == runner.InlineBody {
+		for r.body.pending() > 0 {
+			piece, err := r.body.next(l.s.bodyBuf)
+			if err != nil {
+				return err
+			}
+			l.out = append(l.out, piece...)
+		}
+	}
+	if descriptor < 0 {
+		return nil
+	}
+	n, err := unix.SendmsgN(l.fd, l.out, unix.UnixRights(descriptor), nil, unix.MSG_NOSIGNAL)
+	if err != nil {
+		return fmt.Errorf("cannot send a request to worker %d: %w", l.w.pid, err)
+	}
+	l.sent = n
+	return nil
+}
+
+// readStdout relays what comes through the worker's stdout: what did not fit
+// the worker's own buffer, and what the children of a script say.
+func (l *link) readStdout() {
+	for l.stdout.readable && (l.r == nil || !l.r.congested()) {
+		data, _ := l.stdout.read(l.s.relayBuf)
+		if data == nil {
+			return
+		}
+		l.Stdout(data)
+	}
+}
+
+// Drain implements runner.Sink.
+func (l *link) Drain(stdout, stderr bool) {
+	if stdout && l.stdout.fd >= 0 {
+		for l.stdout.readable = true; l.stdout.readable; {
+			data, _ := l.stdout.read(l.s.drainBuf)
+			l.Stdout(data)
+		}
+	}
+	if stderr && l.w.output.fd >= 0 {
+		l.w.output.readable = true
+		l.w.readOutput()
+	}
+}
+
+// Finish implements runner.Sink.
+func (l *link) Finish(e runner.Ending) {
+	if l.r != nil {
+		l.r.complete(e)
+		l.s.perform(l.s.pool.Responded(l.s.loop.Now(), &l.r.lease))
+	}
+}
+
+// complete ends the response as its worker says.
+func (r *request) complete(e runner.Ending) {
+	if e.Failed && !r.resp.began && !r.resp.muted {
+		r.answer(&answerScriptFailed)
+		return
+	}
+	r.End(e.AppStatus)
+}
+
+// leaving waits for the exit of a worker that said it will leave.
+func (w *worker) leaving() {
+	w.isLeaving = true
+	w.s.loop.Set(w.timer, w.s.loop.Now()+leavePatience)
+}
+
+// compile tells the zygote to have a script ready that a worker had to
+// compile.
+func (s *Supervisor) compile(script string) {
+	if s.zygote != nil && s.zygote.ready {
+		s.zygote.send(s.zygote.dlg.Compile(nil, script), nil)
+	}
+}
