@@ -61,7 +61,7 @@ func helper(name string, args ...string) Spec {
 	return Spec{
 		Path:  "/proc/self/exe",
 		Args:  append([]string{"helper"}, args...),
-		Env:   []string{helperVariable + "=" + name, "GOCOVERDIR=" + os.TempDir()},
+		Env:   []string{helperVariable + "=" + name, "GOCOVERDIR=" + os.TempDir(), "GORACE=atexit_sleep_ms=0"},
 		Files: []int{0, 1, 2},
 	}
 }

@@ -98,7 +98,7 @@ func TestChildGetsWhatTheSpecSays(t *testing.T) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_CORE, &core); err != nil {
 		t.Fatal(err)
 	}
-	common := fmt.Sprintf(`args=["a b" ""] dir=%s env=2 fds=1,2,4 uid=%d group=%%t session=%%t core=%%d`+"\n", here, os.Getuid())
+	common := fmt.Sprintf(`args=["a b" ""] dir=%s env=3 fds=1,2,4 uid=%d group=%%t session=%%t core=%%d`+"\n", here, os.Getuid())
 	if got, want := describe(func(*Spec) {}), fmt.Sprintf(common, false, false, core.Max); got != want {
 		t.Errorf("got  %swant %s", got, want)
 	}
