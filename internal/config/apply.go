@@ -19,12 +19,7 @@ func (l *loader) apply(s statement, at place) bool {
 	case listStatement:
 		return l.add(s, at)
 	default:
-		l.unsure[l.current] = true
-		hint := ""
-		if strings.HasPrefix(s.name, "#") {
-			hint = "; a comment starts with ';'"
-		}
-		l.complain(at, "value is NULL for a ZEND_INI_PARSER_ENTRY"+hint)
+		l.complain(at, "value is NULL for a ZEND_INI_PARSER_ENTRY"+l.bareHint(s.name))
 		return false
 	}
 }

@@ -36,6 +36,9 @@ type directive struct {
 	otherwise string
 	// required directives have no default.
 	required bool
+	// natural directives refuse numbers below zero, which php-fpm lets pass
+	// and then counts with.
+	natural bool
 	// syntax overrides the kind's name in the reference, for an enumeration.
 	syntax string
 	about  string // reference text: one paragraph
@@ -141,6 +144,7 @@ type binding struct {
 	show    func(s *section) string // as the dump writes it, were it given
 	absent  func(s *section) bool   // dumped as "undefined" unless given
 	wrong   map[string]string
+	minus   func(s *section) bool // the value is a number below zero
 }
 
 // inPool binds a kind to a field of Pool.
@@ -167,6 +171,7 @@ func bind[T any](k kind[T], field func(*section) *T) binding {
 		},
 		show:   func(s *section) string { return k.format(*field(s)) },
 		absent: func(s *section) bool { return k.nullable && k.format(*field(s)) == "" },
+		minus:  func(s *section) bool { return k.format(*field(s))[0] == '-' },
 	}
 }
 

@@ -17,11 +17,34 @@ var ErrGlobAborted = errors.New("a directory cannot be read")
 // GLOB_MARK, which php-fpm uses: sorted by bytes, a leading dot matches only a
 // written one, directories get a slash at the end.
 func glob(pattern string) ([]string, error) {
-	found := []string{""}
-	if strings.HasPrefix(pattern, "/") {
-		found[0] = "/"
+	found, err := globNames(pattern)
+	if err != nil {
+		return nil, err
 	}
-	for part := range strings.SplitSeq(strings.Trim(pattern, "/"), "/") {
+	for i, name := range found {
+		if info, err := os.Stat(name); err == nil && info.IsDir() {
+			found[i] = strings.TrimSuffix(name, "/") + "/"
+		}
+	}
+	slices.Sort(found)
+	return found, nil
+}
+
+const globSpecial = `*?[\`
+
+func globNames(pattern string) ([]string, error) {
+	special := strings.IndexAny(pattern, globSpecial)
+	if special < 0 {
+		if _, err := os.Lstat(pattern); err != nil {
+			return nil, nil
+		}
+		return []string{pattern}, nil
+	}
+	// The directories in front of the first wildcard are taken as they are: it
+	// is an error if they cannot be read.
+	literal := strings.LastIndexByte(pattern[:special], '/') + 1
+	found := []string{pattern[:literal]}
+	for part := range strings.SplitSeq(strings.Trim(pattern[literal:], "/"), "/") {
 		var next []string
 		for _, dir := range found {
 			matches, err := globPart(dir, part)
@@ -32,21 +55,12 @@ func glob(pattern string) ([]string, error) {
 		}
 		found = next
 	}
-	for i, name := range found {
-		if info, err := os.Stat(name); err == nil && info.IsDir() {
-			found[i] = strings.TrimSuffix(name, "/") + "/"
-		} else if strings.HasSuffix(pattern, "/") {
-			found[i] = ""
-		}
-	}
-	found = slices.DeleteFunc(found, func(name string) bool { return name == "" })
-	slices.Sort(found)
 	return found, nil
 }
 
 // globPart extends dir by the entries that match one component of a pattern.
 func globPart(dir, part string) ([]string, error) {
-	if !strings.ContainsAny(part, `*?[\`) {
+	if !strings.ContainsAny(part, globSpecial) {
 		name := path.Join(dir, part)
 		if _, err := os.Lstat(name); err != nil {
 			return nil, nil

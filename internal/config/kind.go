@@ -61,7 +61,7 @@ var priority = kind[*int]{
 var seconds = kind[time.Duration]{
 	name:   "time",
 	parse:  parseTime,
-	format: func(d time.Duration) string { return strconv.Itoa(int(max(d, 0)/time.Second)) + "s" },
+	format: func(d time.Duration) string { return strconv.Itoa(int(d/time.Second)) + "s" },
 	wrong:  map[string]string{"": notATime, "10x": notATimeSuffix, "5w": notATimeSuffix, "1 y": notATimeSuffix},
 }
 

@@ -26,7 +26,6 @@ type lexer struct {
 	pos   int
 	state lexState
 	outer []lexState // states to return to, innermost last
-	line  int        // as PHP counts it, from 1
 }
 
 const byteOrderMark = "\xef\xbb\xbf"
@@ -34,7 +33,7 @@ const byteOrderMark = "\xef\xbb\xbf"
 // newLexer starts at the beginning of text, which usually ends in a newline.
 // A byte order mark is skipped, as on every line php-fpm reads.
 func newLexer(text string) *lexer {
-	lx := &lexer{text: text, line: 1}
+	lx := &lexer{text: text}
 	if len(text) > len(byteOrderMark) && strings.HasPrefix(text, byteOrderMark) {
 		lx.pos = len(byteOrderMark)
 	}
@@ -52,7 +51,10 @@ func (lx *lexer) next() token {
 		best, length := -1, 0
 		rules := lexRules[lx.state]
 		for i := range rules {
-			if n := rules[i].match(rest); n > length {
+			switch n := rules[i].match(rest); {
+			case n == beyond:
+				return lx.cut()
+			case n > length:
 				best, length = i, n
 			}
 		}
@@ -82,7 +84,13 @@ func (lx *lexer) unmatched() token {
 		lx.state = lexInitial
 		return token{kind: tokenEndOfLine}
 	}
+	return lx.cut()
+}
+
+// cut ends the line here.
+func (lx *lexer) cut() token {
 	lx.pos = len(lx.text)
+	lx.state = lexInitial
 	return token{kind: tokenEnd}
 }
 

@@ -5,6 +5,11 @@ import "strings"
 // The functions of this file are the patterns of the lexer: each returns how
 // many leading bytes of s it matches, 0 for none.
 
+// beyond is returned by a pattern that would go on past the end of s. PHP's
+// scanner then drops what it has and ends the line. It takes an open single
+// quote, or a line that ends in a NUL instead of a newline.
+const beyond = -1
+
 func isBlank(c byte) bool  { return c == ' ' || c == '\t' }
 func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
 func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' }
@@ -54,14 +59,18 @@ func matchBlanks(s string) int { return span(s, isBlank) }
 // matchLabel matches a directive's or a variable's name; blanks belong to it,
 // tabs do not.
 func matchLabel(s string) int {
-	return span(s, func(c byte) bool { return strings.IndexByte("=\n\r\t;&|^$~(){}!\"[", c) < 0 })
+	n := span(s, func(c byte) bool { return strings.IndexByte("=\n\r\t;&|^$~(){}!\"[", c) < 0 })
+	if n == len(s) {
+		return beyond
+	}
+	return n
 }
 
 // matchOffset matches a name with the '[' of its key.
 func matchOffset(s string) int {
 	n := matchLabel(s)
-	if n == 0 || n == len(s) || s[n] != '[' {
-		return 0
+	if n <= 0 || s[n] != '[' {
+		return min(n, 0)
 	}
 	return n + 1 + span(s[n+1:], isBlank)
 }
@@ -89,10 +98,11 @@ func newline(s string) int {
 // afterBlanks matches blanks and what next matches behind them, if it does.
 func afterBlanks(s string, next func(string) int) int {
 	n := span(s, isBlank)
-	if m := next(s[n:]); m > 0 {
+	m := next(s[n:])
+	if m > 0 {
 		return n + m
 	}
-	return 0
+	return m
 }
 
 func matchNewline(s string) int { return afterBlanks(s, newline) }
@@ -103,10 +113,10 @@ func matchComment(s string) int {
 			return 0
 		}
 		n := span(s, func(c byte) bool { return c != '\r' && c != '\n' })
-		if end := newline(s[n:]); end > 0 {
-			return n + end
+		if n == len(s) {
+			return beyond
 		}
-		return 0
+		return n + newline(s[n:])
 	})
 }
 
@@ -115,10 +125,14 @@ func matchRaw(s string) int {
 	if s[0] != '\'' {
 		return 0
 	}
-	if end := strings.IndexByte(s[1:], '\''); end > 0 {
+	switch end := strings.IndexByte(s[1:], '\''); end {
+	case -1:
+		return beyond
+	case 0:
+		return 0
+	default:
 		return end + 2
 	}
-	return 0
 }
 
 func matchDollarCurly(s string) int {
@@ -207,22 +221,26 @@ func matchText(s string, special string, escapes bool) int {
 		if reach&1 == 0 {
 			continue
 		}
+		if i > len(s) {
+			return beyond
+		}
 		longest = i
 		if i == len(s) {
+			if escapes {
+				return beyond
+			}
 			break
 		}
 		switch {
 		case s[i] == '$':
 			if i+1 < len(s) && s[i+1] != '{' && s[i+1] != 0 {
 				reach |= 1 << 2
-				if s[i+1] == '\\' && i+2 < len(s) {
+				if s[i+1] == '\\' {
 					reach |= 1 << 3
 				}
 			}
 		case escapes && s[i] == '\\':
-			if i+1 < len(s) {
-				reach |= 1 << 2
-			}
+			reach |= 1 << 2
 		case strings.IndexByte(special, s[i]) < 0:
 			reach |= 1 << 1
 		}

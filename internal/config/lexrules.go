@@ -45,7 +45,7 @@ var lexRules = [...][]lexRule{
 	},
 	lexSection: {
 		{matchRaw, raw},
-		{matchSectionEnd, sectionEnd},
+		{matchSectionEnd, enter(lexInitial, ']')},
 		{matchDollarCurly, within(lexVarname, tokenDollarCurly)},
 		{matchConstant, verbatim(tokenConstant)},
 		{matchNumber, verbatim(tokenNumber)},
@@ -119,7 +119,6 @@ func skip(*lexer, string) (token, bool) { return token{}, false }
 
 func endOfLine(lx *lexer, _ string) (token, bool) {
 	lx.state = lexInitial
-	lx.line++
 	return token{kind: tokenEndOfLine}, true
 }
 
@@ -131,12 +130,6 @@ func secondEquals(lx *lexer, _ string) (token, bool) {
 	return token{kind: tokenEndOfLine}, true
 }
 
-func sectionEnd(lx *lexer, _ string) (token, bool) {
-	lx.state = lexInitial
-	lx.line++
-	return token{kind: ']'}, true
-}
-
 func enterOffset(lx *lexer, text string) (token, bool) {
 	lx.state = lexOffset
 	name := strings.TrimRight(text, " \t\r\n[")
@@ -145,7 +138,4 @@ func enterOffset(lx *lexer, text string) (token, bool) {
 
 func raw(_ *lexer, text string) (token, bool) { return token{tokenRaw, text[1 : len(text)-1]}, true }
 
-func quoted(lx *lexer, text string) (token, bool) {
-	lx.line += strings.Count(text, "\n")
-	return token{tokenQuoted, unescape(text)}, true
-}
+func quoted(_ *lexer, text string) (token, bool) { return token{tokenQuoted, unescape(text)}, true }

@@ -44,8 +44,8 @@ func (l *loader) readFile(path string) bool {
 func (l *loader) readLine(line string, at place) bool {
 	before := len(l.faults)
 	good := true
-	include := ""
-	included := false
+	include, included := "", false
+	var set []string // directives, which a syntax error behind them spoils
 	resolve := names{variable: l.variable, constant: l.constant}
 	syntax := parseLine(line+"\n", resolve, func(s statement) {
 		switch {
@@ -57,12 +57,18 @@ func (l *loader) readLine(line string, at place) bool {
 			include, included = s.value, true
 		default:
 			good = l.apply(s, at)
+			if d := find(l.section().directives(), s.name); d != nil && s.kind == entryStatement {
+				set = append(set, d.name)
+			}
 		}
 	})
 	if syntax != nil {
 		l.unsure[l.current] = true
-		l.complain(at, syntax.Error())
+		l.complain(at, syntax.Error()+syntax.hint())
 		good = false
+		for _, name := range set {
+			l.spoil(l.current, name)
+		}
 	}
 	if included && good {
 		good = l.include(include, at)

@@ -25,10 +25,24 @@ type statement struct {
 // A syntaxError is PHP's complaint about a line that its grammar does not know.
 type syntaxError struct {
 	text string
-	line int // PHP's count within the line's text, 1 or more
+	at   tokenKind // the unexpected token
 }
 
 func (e *syntaxError) Error() string { return e.text }
+
+// hint says what is usually wrong.
+func (e *syntaxError) hint() string {
+	switch e.at {
+	case tokenEnd, tokenEndOfLine:
+		return "; a quote, a bracket or ${ is not closed on this line, or an operand is missing"
+	case '=', '&', '|', '^', '~', '!', '(', ')', '{', '}', '"', '$':
+		return "; a value with any of = & | ^ ~ ! ( ) { } needs double quotes"
+	case tokenTrue, tokenFalse, tokenNull:
+		return "; yes, no, on, off, true, false, none and null are words of their own: put the text in double quotes"
+	default:
+		return "; put the value in double quotes"
+	}
+}
 
 // names resolves the words of a value that stand for something else.
 type names struct {
@@ -100,7 +114,7 @@ func (p *parser) unexpected(expecting ...tokenKind) {
 
 func (p *parser) fail(text string) {
 	if p.fault == nil {
-		p.fault = &syntaxError{text: text, line: p.lx.line}
+		p.fault = &syntaxError{text: text, at: p.ahead.kind}
 	}
 }
 

@@ -14,8 +14,12 @@ func (l *loader) unknown(what, name string, at place) {
 // hint explains an unknown name. A directive that was meant counts as spoilt,
 // so that it is not reported as missing too.
 func (l *loader) hint(name string) string {
-	if d := find(l.section().directives(), strings.TrimSpace(name)); d != nil {
-		return ""
+	if strings.HasPrefix(name, "#") {
+		return commentHint
+	}
+	if strings.EqualFold(name, "include") {
+		l.unsure[l.current] = true
+		return "; did you mean 'include'?"
 	}
 	elsewhere := globalGroups
 	if l.current == nil {
@@ -37,6 +41,24 @@ func (l *loader) hint(name string) string {
 	}
 	l.spoil(l.current, best)
 	return fmt.Sprintf("; did you mean '%s'?", best)
+}
+
+const commentHint = "; a comment starts with ';'"
+
+// bareHint explains a name without '='.
+func (l *loader) bareHint(name string) string {
+	if strings.HasPrefix(name, "#") {
+		return commentHint
+	}
+	if d := find(l.section().directives(), name); d != nil {
+		l.spoil(l.current, d.name)
+		return fmt.Sprintf("; write %s = VALUE", d.name)
+	}
+	l.unsure[l.current] = true
+	if name == "'" {
+		return `; an empty value is written ""`
+	}
+	return fmt.Sprintf("; there is no '=' behind '%s'", name)
 }
 
 // leaked says which section is in force and since where, for a line that

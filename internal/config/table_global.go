@@ -73,12 +73,14 @@ var globalProcesses = group{
 		{
 			name:     "emergency_restart_interval",
 			value:    inGlobal(seconds, func(g *Global) *time.Duration { return &g.EmergencyRestartInterval }),
+			natural:  true,
 			standard: "0",
 			about:    "The period in which `emergency_restart_threshold` counts. `0` switches emergency restarts off.",
 		},
 		{
 			name:     "emergency_restart_threshold",
 			value:    inGlobal(integer, func(g *Global) *int { return &g.EmergencyRestartThreshold }),
+			natural:  true,
 			standard: "0",
 			about: "When this many workers die of SIGSEGV or SIGBUS within `emergency_restart_interval`, everything is reloaded. " +
 				"`0` switches emergency restarts off.",
@@ -86,6 +88,7 @@ var globalProcesses = group{
 		{
 			name:      "process_control_timeout",
 			value:     inGlobal(seconds, func(g *Global) *time.Duration { return &g.ProcessControlTimeout }),
+			natural:   true,
 			otherwise: "as long as requests take",
 			about: "How long a graceful stop or reload waits for running requests before it sends workers SIGTERM and then SIGKILL. " +
 				"**Differs from php-fpm** when it is not set: php-fpm's default is 0, which kills running requests at once; " +
@@ -170,6 +173,7 @@ var globalOwn = group{
 			name:     "drain_delay",
 			origin:   own,
 			value:    inGlobal(seconds, func(g *Global) *time.Duration { return &g.DrainDelay }),
+			natural:  true,
 			standard: "0",
 			about: "How long connections are still accepted after SIGQUIT or SIGTERM, while a load balancer notices that " +
 				"this instance is going away.",

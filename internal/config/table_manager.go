@@ -54,6 +54,7 @@ var poolManager = group{
 		{
 			name:     "pm.max_requests",
 			value:    inPool(integer, func(p *Pool) *int { return &p.MaxRequests }),
+			natural:  true,
 			standard: "0",
 			about:    "A worker is replaced after this many requests, against leaks; `0` never.",
 		},
@@ -76,6 +77,7 @@ var poolManager = group{
 			name:     "pm.max_lifetime",
 			origin:   own,
 			value:    inPool(seconds, func(p *Pool) *time.Duration { return &p.MaxLifetime }),
+			natural:  true,
 			standard: "0",
 			about:    "A worker older than this is replaced after its request; `0` never.",
 		},
@@ -89,6 +91,7 @@ var poolQueue = group{
 			name:      "queue.max_length",
 			origin:    own,
 			value:     inPool(integer, func(p *Pool) *int { return &p.QueueMaxLength }),
+			natural:   true,
 			otherwise: "`listen.backlog` if that is positive, else 511",
 			about: "How many requests may wait for a worker. Beyond it a request is answered with 503 and Retry-After at once; with " +
 				"`0` no request waits.",
@@ -97,6 +100,7 @@ var poolQueue = group{
 			name:     "queue.timeout",
 			origin:   own,
 			value:    inPool(seconds, func(p *Pool) *time.Duration { return &p.QueueTimeout }),
+			natural:  true,
 			standard: "30s",
 			about:    "How long a request may wait for a worker before it is answered with 503; `0` sets no limit.",
 		},

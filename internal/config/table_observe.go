@@ -77,6 +77,7 @@ var poolSlowlog = group{
 			name:     "request_slowlog_timeout",
 			effect:   notYet,
 			value:    inPool(seconds, func(p *Pool) *time.Duration { return &p.SlowlogTimeout }),
+			natural:  true,
 			standard: "0",
 			about:    "A request that runs longer than this is written to the slow log with its stack; `0` never. It may not be longer than `request_terminate_timeout`.",
 		},
@@ -92,6 +93,7 @@ var poolSlowlog = group{
 			origin:   own,
 			effect:   notYet,
 			value:    inPool(integer, func(p *Pool) *int { return &p.SlowlogRepeat }),
+			natural:  true,
 			standard: "0",
 			about:    "How often a request that goes on is sampled again, at the same distance.",
 		},
@@ -107,6 +109,7 @@ var poolSlowlog = group{
 		{
 			name:     "request_terminate_timeout",
 			value:    inPool(seconds, func(p *Pool) *time.Duration { return &p.TerminateTimeout }),
+			natural:  true,
 			standard: "0",
 			about:    "A request that runs longer than this is ended: its worker is stopped and replaced; `0` never. Time in the queue does not count.",
 		},

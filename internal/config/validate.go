@@ -58,6 +58,9 @@ func (l *loader) checkGlobal() {
 	if l.sound(nil, "process.priority") && !validPriority(g.ProcessPriority) {
 		l.globalFault("process.priority", "process.priority must be included into [-19,20]")
 	}
+	if g.SystemdInterval < 0 {
+		g.SystemdInterval = 10 * time.Second // php-fpm marks an absent value so
+	}
 	l.systemd()
 	l.checkErrorLog()
 	if l.sound(nil, "events.mechanism") && !validMechanism(g) {
@@ -137,10 +140,23 @@ func (l *loader) checkOwnGlobal() {
 	if !strings.HasPrefix(g.MetricsPath, "/") {
 		l.globalFault("metrics.path", fmt.Sprintf("the metrics path '%s' must start with a '/'", g.MetricsPath))
 	}
-	for _, name := range []string{"drain_delay", "process_control_timeout"} {
-		d := find(globalGroups, name)
-		if m, ok := g.given.values[name]; ok && strings.HasPrefix(m.text, "-") {
-			l.globalFault(d.name, d.name+" can't be negative")
+	l.checkNatural(nil)
+}
+
+// checkNatural refuses numbers below zero where they have no meaning.
+func (l *loader) checkNatural(pool *Pool) {
+	s := &section{global: &l.config.Global, pool: pool}
+	for _, g := range s.directives() {
+		for _, d := range g.directives {
+			m, given := s.given().values[d.name]
+			if !given || !d.natural || !d.value.minus(s) {
+				continue
+			}
+			text := d.name + " can't be negative"
+			if pool != nil {
+				text = fmt.Sprintf("[pool %s] %s", pool.Name, text)
+			}
+			l.fault(m.at, ErrorLevel, pool, text)
 		}
 	}
 }

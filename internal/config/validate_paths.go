@@ -159,6 +159,7 @@ func (c *poolCheck) chdir() {
 	switch inside := p.Chroot + "/" + p.Chdir; {
 	case !strings.HasPrefix(p.Chdir, "/"):
 		c.error("chdir", "the chdir path '%s' must start with a '/'", p.Chdir)
+	case c.has("chroot") && p.Chroot != "" && !c.isDir(p.Chroot): // said already
 	case c.has("chroot") && !c.isDir(inside):
 		c.error("chdir", "the chdir path '%s' within the chroot path '%s' ('%s') does not exist or is not a directory", p.Chdir, p.Chroot, inside)
 	case !c.has("chroot") && !c.isDir(p.Chdir):

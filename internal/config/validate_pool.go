@@ -29,6 +29,7 @@ func (c *poolCheck) run() {
 	c.runner()
 	c.queue()
 	c.doors()
+	c.checkNatural(c.pool)
 }
 
 // error and alert record a fault of the pool, blaming a directive.
@@ -40,6 +41,9 @@ func (c *poolCheck) alert(name, format string, args ...any) {
 }
 
 func (c *poolCheck) blame(level Level, name, format string, args ...any) {
+	if c.spoilt[c.pool][name] {
+		return // its value is not what was meant
+	}
 	c.fault(c.at(name), level, c.pool, c.prefixed(format, args...))
 }
 
@@ -140,16 +144,15 @@ func (c *poolCheck) dynamic() {
 	}
 	positive(least, p.MinSpareServers)
 	positive(most, p.MaxSpareServers)
-	if valid[limit] && (valid[least] && p.MinSpareServers > p.MaxChildren || valid[most] && p.MaxSpareServers > p.MaxChildren) {
+	switch {
+	case valid[limit] && (valid[least] && p.MinSpareServers > p.MaxChildren || valid[most] && p.MaxSpareServers > p.MaxChildren):
 		c.alert(most, "pm.min_spare_servers(%d) and pm.max_spare_servers(%d) cannot be greater than pm.max_children(%d)",
 			p.MinSpareServers, p.MaxSpareServers, p.MaxChildren)
-	}
-	if valid[least] && valid[most] {
-		if p.MaxSpareServers < p.MinSpareServers {
-			c.alert(most, "pm.max_spare_servers(%d) must not be less than pm.min_spare_servers(%d)", p.MaxSpareServers, p.MinSpareServers)
-		} else if c.sound(start) {
-			c.startServers()
-		}
+	case !valid[least] || !valid[most]:
+	case p.MaxSpareServers < p.MinSpareServers:
+		c.alert(most, "pm.max_spare_servers(%d) must not be less than pm.min_spare_servers(%d)", p.MaxSpareServers, p.MinSpareServers)
+	case c.sound(start):
+		c.startServers()
 	}
 	if p.MaxSpawnRate < 1 {
 		c.alert("pm.max_spawn_rate", "pm.max_spawn_rate must be a positive value")

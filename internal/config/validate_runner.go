@@ -136,19 +136,6 @@ func (c *poolCheck) queue() {
 			p.QueueMaxLength = p.ListenBacklog
 		}
 	}
-	for _, limit := range []struct {
-		name     string
-		negative bool
-	}{
-		{"queue.max_length", p.QueueMaxLength < 0},
-		{"queue.timeout", p.QueueTimeout < 0},
-		{"pm.max_lifetime", p.MaxLifetime < 0},
-		{"request_slowlog_repeat", p.SlowlogRepeat < 0},
-	} {
-		if limit.negative {
-			c.error(limit.name, "%s can't be negative", limit.name)
-		}
-	}
 	if p.BodySpool < p.BodyMemory && c.sound("request_body.spool", "request_body.memory") {
 		if c.has("request_body.spool") {
 			c.error("request_body.spool", "request_body.spool(%s) must not be less than request_body.memory(%s)", size.format(p.BodySpool), size.format(p.BodyMemory))
