@@ -27,6 +27,9 @@ func (p *Pool) Tick(now time.Duration) []Action {
 // wake-up.
 func (p *Pool) Next() (at time.Duration, ok bool) {
 	next := earliest{}
+	if p.Done() {
+		return 0, false
+	}
 	if w := p.stopping.first(); w != nil {
 		next.add(w.stopped + p.cfg.StopGrace)
 	}

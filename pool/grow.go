@@ -18,6 +18,7 @@ func (p *Pool) Start(now time.Duration) []Action {
 	case p.cfg.Manager == Dynamic:
 		first = p.cfg.StartServers
 	}
+	first = max(0, first-p.places())
 	for ; first > 0 && p.mayStart(); first-- {
 		p.start(Initial)
 	}
@@ -110,15 +111,7 @@ func (p *Pool) keepSpare() {
 
 // coming returns how many starting workers will add to those that serve; one
 // with an elder only takes its place.
-func (p *Pool) coming() int {
-	n := 0
-	for w := p.starting.first(); w != nil; w = w.stage.after() {
-		if w.elder == nil {
-			n++
-		}
-	}
-	return n
-}
+func (p *Pool) coming() int { return p.starting.len - p.newHeirs }
 
 // mayStart reports whether a worker may be started now. If not, it notes what
 // that waits for. While starts fail there is one at a time.

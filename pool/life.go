@@ -20,7 +20,7 @@ func (p *Pool) hire() *Worker {
 // start makes a worker and asks for its process.
 func (p *Pool) start(purpose Reason) *Worker {
 	w := p.hire()
-	w.owed = purpose == Initial || purpose == Replacement
+	w.owed = purpose == Initial || purpose == Replacement || p.cfg.Manager == Static
 	if n := p.cfg.MaxRequests; n > 0 {
 		w.limit = n - int(p.cfg.Rand()*p.cfg.MaxRequestsJitter*float64(n))
 	}
@@ -130,7 +130,7 @@ func (p *Pool) orphan(r *Request) {
 		p.stepRequest(r, requestEnd)
 		w := p.unlease(r)
 		p.emit(Action{Kind: End, Request: r, Worker: w})
-	case r.Retryable && r.attempts < 2 && !r.aborted && r.verdict == 0 && p.phase != phaseStopping:
+	case p.mayRetry(r):
 		p.stepRequest(r, requestRetry)
 		p.unlease(r)
 		p.enqueue(&p.retries, r)
@@ -142,6 +142,12 @@ func (p *Pool) orphan(r *Request) {
 	default:
 		p.refuse(r, WorkerDied)
 	}
+}
+
+// mayRetry reports whether r, whose worker is dead, may be given to another.
+func (p *Pool) mayRetry(r *Request) bool {
+	return r.Retryable && r.attempts < 2 && !r.aborted && r.verdict == 0 &&
+		p.phase != phaseStopping && !p.failed
 }
 
 // startFailed counts the start of w as failed.

@@ -48,6 +48,7 @@ type Pool struct {
 	retiring      int           // do retire
 	retiringLimit int
 	pairs         int // workers with an elder
+	newHeirs      int // workers with an elder that are starting
 }
 
 // New returns a pool without workers; nothing happens before [Pool.Start].
@@ -103,6 +104,9 @@ func (p *Pool) stepWorker(w *Worker, e workerEvent) bool {
 		return false
 	}
 	if to != from {
+		if from == StateStarting && w.elder != nil {
+			p.newHeirs--
+		}
 		p.count[from]--
 		p.count[to]++
 		w.state, w.since = to, p.now

@@ -8,9 +8,10 @@ const reapEvery = time.Second
 // reap stops an idle worker if there are too many, at most one a second: in a
 // dynamic pool when more than MaxSpareServers have been idle for a second, the
 // one that was started first; in an ondemand pool when one has been idle for
-// ProcessIdleTimeout, the one that has been idle for longest.
+// ProcessIdleTimeout, the one that has been idle for longest. While starts fail
+// nobody is stopped who might be missed.
 func (p *Pool) reap() {
-	if p.cfg.Slots {
+	if p.cfg.Slots || p.backoff.failing() {
 		return
 	}
 	switch p.cfg.Manager {
@@ -42,7 +43,7 @@ func (p *Pool) reapSurplus() {
 // reapAt returns when reap has something to do.
 func (p *Pool) reapAt() (at time.Duration, ok bool) {
 	switch {
-	case p.cfg.Slots:
+	case p.cfg.Slots || p.backoff.failing():
 	case p.cfg.Manager == Dynamic && p.surplus:
 		return p.surplusSince + reapEvery, true
 	case p.cfg.Manager == Ondemand:

@@ -42,7 +42,7 @@ func (p *Pool) retireDue() {
 		}
 		if p.limit == 0 {
 			// It has to leave first, and nobody does while one is missing.
-			if p.owed > 0 || p.coming() > 0 {
+			if p.owed > 0 || p.coming() > 0 || p.backoff.failing() {
 				return
 			}
 			p.retireNow(w)
@@ -56,6 +56,7 @@ func (p *Pool) retireDue() {
 		heir := p.start(Replacement)
 		w.heir, heir.elder = heir, w
 		p.pairs++
+		p.newHeirs++
 	}
 }
 
@@ -85,6 +86,9 @@ func (p *Pool) unpair(w *Worker) {
 	if heir := w.heir; heir != nil {
 		w.heir, heir.elder = nil, nil
 		p.pairs--
+		if heir.state == StateStarting {
+			p.newHeirs--
+		}
 		p.place(heir)
 		if heir.retire != 0 && heir.serving() {
 			p.due.pushBack(&heir.due, heir)
