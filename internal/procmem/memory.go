@@ -27,6 +27,7 @@ type Memory struct {
 	reads  int
 	pages  map[uint64]*Page
 	free   []*Page
+	seen   func(addr uint64, p []byte)
 }
 
 // NewMemory returns an empty cache over src that refuses to hold more than
@@ -49,6 +50,10 @@ func (m *Memory) Reset() {
 	clear(m.pages)
 }
 
+// Observe has f called with everything that is read from then on, nil ends it.
+// f must not keep p.
+func (m *Memory) Observe(f func(addr uint64, p []byte)) { m.seen = f }
+
 // Reads is how many pages were asked of the source since the Memory was made.
 func (m *Memory) Reads() int { return m.reads }
 
@@ -57,13 +62,16 @@ func (m *Memory) Read(addr uint64, p []byte) error {
 	if end := addr + uint64(len(p)); addr < PageSize || end < addr {
 		return fmt.Errorf("%w %#x", ErrAddress, addr)
 	}
-	for len(p) > 0 {
-		page, err := m.page(addr &^ (PageSize - 1))
+	for rest, at := p, addr; len(rest) > 0; {
+		page, err := m.page(at &^ (PageSize - 1))
 		if err != nil {
 			return err
 		}
-		n := copy(p, page[addr%PageSize:])
-		p, addr = p[n:], addr+uint64(n)
+		n := copy(rest, page[at%PageSize:])
+		rest, at = rest[n:], at+uint64(n)
+	}
+	if m.seen != nil {
+		m.seen(addr, p)
 	}
 	return nil
 }

@@ -77,24 +77,17 @@ func ReadPages(r io.Reader) (Pages, error) {
 	return nil, fmt.Errorf("cannot read recorded pages: more than %d", maxRecorded)
 }
 
-// A Recorder is a source that keeps every page another source yields. A page
-// that is read again replaces its older content.
-type Recorder struct {
-	Source
-	Pages Pages
-}
-
-// NewRecorder returns a recorder of src with nothing recorded.
-func NewRecorder(src Source) *Recorder {
-	return &Recorder{Source: src, Pages: Pages{}}
-}
-
-// ReadPage implements [Source].
-func (r *Recorder) ReadPage(base uint64, p *Page) error {
-	if err := r.Source.ReadPage(base, p); err != nil {
-		return err
+// Put stores bytes at an address. Given to [Memory.Observe] it records exactly
+// what a walk reads and leaves the rest of each page zero.
+func (ps Pages) Put(addr uint64, p []byte) {
+	for len(p) > 0 {
+		base := addr &^ (PageSize - 1)
+		page, ok := ps[base]
+		if !ok {
+			page = new(Page)
+			ps[base] = page
+		}
+		n := copy(page[addr-base:], p)
+		p, addr = p[n:], addr+uint64(n)
 	}
-	page := *p
-	r.Pages[base] = &page
-	return nil
 }

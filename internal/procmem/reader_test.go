@@ -83,22 +83,23 @@ func TestCStringWithoutEnd(t *testing.T) {
 	}
 }
 
-func TestPagesRoundTrip(t *testing.T) {
-	rec := NewRecorder(Pages{0x5000: {1, 2}, 0x7000: {3}, 0x9000: {4}})
-	m := NewMemory(rec, 0)
+func TestRecordingKeepsWhatWasRead(t *testing.T) {
+	recorded := Pages{}
+	m := NewMemory(Pages{0x5000: {1, 2, 3}, 0x6000: {4, 5}, 0x9000: {6}}, 0)
+	m.Observe(recorded.Put)
 	r := NewReader(m)
-	r.U8(0x5001)
-	r.U8(0x7000)
+	r.U16(0x5001)
+	r.U16(0x5fff)
 	var buf bytes.Buffer
-	if _, err := rec.Pages.WriteTo(&buf); err != nil {
+	if _, err := recorded.WriteTo(&buf); err != nil {
 		t.Fatal(err)
 	}
 	got, err := ReadPages(&buf)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got) != 2 || *got[0x5000] != (Page{1, 2}) || *got[0x7000] != (Page{3}) {
-		t.Errorf("got %d pages back, want the two that were read", len(got))
+	if len(got) != 2 || *got[0x5000] != (Page{1: 2, 2: 3}) || *got[0x6000] != (Page{4}) {
+		t.Errorf("got %d pages back, want the bytes that were read and no others", len(got))
 	}
 	if _, err := ReadPages(strings.NewReader("not gzip")); err == nil {
 		t.Error("garbage was read as pages")
