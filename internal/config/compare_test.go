@@ -140,7 +140,7 @@ func TestRandomLinesLikePHPFPM(t *testing.T) {
 	random := rand.New(rand.NewPCG(*seed, 0))
 	starts := []string{
 		"ping.path = /ping\nping.response =", "env[A] =", "env[A]=", "env[", "ping.response", "[", "", "php_value[",
-		"user = ", "pm.max_requests = ", " ", "\t", "include", "access.suppress_path[] = ", "on",
+		"user = ", "rlimit_files = ", " ", "\t", "include", "access.suppress_path[] = ", "on",
 	}
 	pieces := strings.Split(`a|b1|E_ALL|yes|no|null|On|none| | |"|"|'|'x'|"q"|${GREETING}|${|}|$|$pool|=|=|;|[|]|\|&|^|~|!|(|)|1|2|-3|1.5|.|,|:|/|#|@|%|{|<|?|*|E_NOTICE|\"|$\|0`, "|")
 	pieces = append(pieces, "|", "\t", "\r", "\xef\xbb\xbf", "\xe9", "\x00")
