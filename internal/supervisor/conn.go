@@ -141,8 +141,11 @@ func (c *conn) stream(ev *fcgi.Event) {
 		return
 	}
 	r := c.find(ev.RequestID)
-	if r == nil {
-		return // a stream of a request that is over; the specification says to ignore it
+	if r == nil { // its request is over; the specification says to ignore it
+		if ev.Kind == fcgi.EventEnd && ev.Type == fcgi.TypeStdin {
+			c.openInput = false
+		}
+		return
 	}
 	switch ev.Type {
 	case fcgi.TypeParams:
@@ -208,7 +211,7 @@ func (c *conn) peerName() string {
 	return c.peer.String()
 }
 
-func clientAttr(c *conn) slog.Attr { return clientAttr(c) }
+func clientAttr(c *conn) slog.Attr { return slog.String("client", c.peerName()) }
 
 // output is the buffer to append a response to; write takes it back.
 func (c *conn) output() []byte {

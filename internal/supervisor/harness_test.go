@@ -270,3 +270,46 @@ func (g *rig) readAll(path string) {
 		g.t.Error(err)
 	}
 }
+
+// on runs f on the loop and waits for it.
+func (g *rig) on(f func(s *Supervisor)) {
+	done := make(chan struct{})
+	g.loop.Post(func() { f(g.sup); close(done) })
+	<-done
+}
+
+// until waits for a condition of the supervisor: the only place where these
+// tests wait by the clock.
+func (g *rig) until(what string, condition func(s *Supervisor) bool) {
+	g.t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		var ok bool
+		g.on(func(s *Supervisor) { ok = condition(s) })
+		if ok {
+			return
+		}
+		if time.Now().After(deadline) {
+			g.t.Fatalf("it never happened that %s", what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// settled waits until no trace of any request is left.
+func (g *rig) settled() {
+	g.t.Helper()
+	g.until("everything is given back", func(s *Supervisor) bool {
+		return len(s.conns) == 0 && s.busy() == 0 && s.waiting() == 0
+	})
+}
+
+func (s *Supervisor) busy() int {
+	s.pool.Snapshot(&s.snap, s.loop.Now())
+	return s.snap.Active + s.snap.Stopping
+}
+
+func (s *Supervisor) waiting() int {
+	s.pool.Snapshot(&s.snap, s.loop.Now())
+	return s.snap.Queue
+}

@@ -1,10 +1,12 @@
 package supervisor
 
 import (
+	"bytes"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/anyfpm/anyfpm/fcgi"
 	"github.com/anyfpm/anyfpm/internal/config"
 )
 
@@ -55,5 +57,36 @@ func TestProgramThatDoesNotStart(t *testing.T) {
 	reason := <-g.events.failed
 	if !strings.Contains(reason, "no such database") || !strings.Contains(reason, "code 7") {
 		t.Errorf("the reason is %q", reason)
+	}
+}
+
+// A request to a resident worker costs at most five allocations.
+func TestAllocations(t *testing.T) {
+	g := start(t, resident("/usr/bin/php-cgi"))
+	<-g.events.ready
+	script := g.plain("x.php", "<?php echo 'x';")
+	c := g.dial()
+	raw := encode(1, fcgi.FlagKeepConn, params(script, "REDIRECT_STATUS", "200"), "")
+	buf := make([]byte, 4096)
+	end := fcgi.AppendEnd(nil, 1, 0, fcgi.StatusRequestComplete)
+	request := func() {
+		if _, err := c.Write(raw); err != nil {
+			t.Fatal(err)
+		}
+		for n := 0; !bytes.HasSuffix(buf[:n], end); {
+			m, err := c.Read(buf[n:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += m
+		}
+	}
+	for range 100 {
+		request()
+	}
+	if n := testing.AllocsPerRun(200, request); n > 5 {
+		t.Errorf("%v allocations per request", n)
+	} else {
+		t.Logf("%v allocations per request", n)
 	}
 }
