@@ -2,6 +2,9 @@ package fcgi
 
 import (
 	"bytes"
+	"io"
+	"log/slog"
+	"net"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -70,7 +73,7 @@ func FuzzPairs(f *testing.F) {
 // TestCorpus fails when the committed inputs of the fuzz targets are gone:
 // without them the targets would pass on nothing.
 func TestCorpus(t *testing.T) {
-	for target, least := range map[string]int{"FuzzDecoder": 20, "FuzzPairs": 10} {
+	for target, least := range map[string]int{"FuzzDecoder": 20, "FuzzPairs": 10, "FuzzServer": 20} {
 		if n := len(glob(t, filepath.Join("testdata/fuzz", target, "*"))); n < least {
 			t.Errorf("%s has %d inputs, want at least %d", target, n, least)
 		}
@@ -96,6 +99,9 @@ func streams(records []record) string {
 	var joined []record
 	for _, r := range records {
 		r.Final = true
+		if r.Kind == EventUnknownType {
+			r.RequestID = 0 // it belongs to the connection, whatever the sender wrote
+		}
 		if n := len(joined); n > 0 && r.Kind == EventData {
 			if last := &joined[n-1]; last.Kind == EventData && last.Type == r.Type && last.RequestID == r.RequestID {
 				last.data = append(bytes.Clone(last.data), r.data...)
@@ -111,4 +117,40 @@ func streams(records []record) string {
 		b.WriteByte('\n')
 	}
 	return b.String()
+}
+
+// FuzzServer sends any bytes to a server: it must neither fail nor hang, and
+// what it answers must be FastCGI.
+func FuzzServer(f *testing.F) {
+	for _, path := range glob(f, "testdata/*valid/*.txt") {
+		f.Add(readCase(f, path).input)
+	}
+	f.Add(AppendStreamEnd(request(1, RoleFilter, 0, Params{{"NAME", "n"}}), TypeStdin, 1))
+	f.Fuzz(func(t *testing.T, input []byte) {
+		s := &Server{
+			Handler: echo,
+			Logger:  slog.New(slog.DiscardHandler),
+			Limits:  Limits{MaxParams: 1000, StreamBuffer: 100, MaxRequestsPerConn: 3},
+		}
+		ours, theirs := net.Pipe()
+		served := make(chan struct{})
+		go func() {
+			s.ServeConn(theirs)
+			close(served)
+		}()
+		answer := make(chan []byte)
+		go func() {
+			all, _ := io.ReadAll(ours)
+			answer <- all
+		}()
+		// A write that fails is the server's right: it may hang up.
+		_, _ = ours.Write(input)
+		// This ends the requests that wait for input.
+		s.Close()
+		<-served
+		ours.Close()
+		if _, _, err := decodeAll(<-answer, whole); err != nil {
+			t.Errorf("the answer is not FastCGI: %v", err)
+		}
+	})
 }

@@ -49,6 +49,13 @@ func (b *inbox) put(typ RecordType, p []byte) {
 	}
 }
 
+// fits reports whether put would take n bytes without waiting.
+func (b *inbox) fits(n int) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.closed || b.err != nil || n <= b.room()
+}
+
 func (b *inbox) room() int { return b.max - (len(b.buf) - b.taken) }
 
 func (b *inbox) add(typ RecordType, p []byte) {

@@ -25,8 +25,9 @@ type Limits struct {
 	// StreamBuffer is how many bytes of Stdin, and of Data, are held for a
 	// request that does not read them. A request that lets more than that
 	// come in holds up the other requests of its connection until it reads or
-	// ends, because FastCGI cannot stop one stream alone. It cannot be
-	// unlimited. Default: 256 KiB.
+	// ends, because FastCGI cannot stop one stream alone. Meanwhile nothing
+	// else is read either: not that a request is aborted, nor that the peer
+	// has gone. It cannot be unlimited. Default: 256 KiB.
 	StreamBuffer int
 	// HeaderTimeout is how long a peer may take from the BEGIN_REQUEST of a
 	// request to the end of its parameters, and from the start of the

@@ -18,8 +18,8 @@ type Request struct {
 	// end, whatever CONTENT_LENGTH says, and another error when the peer went
 	// away before; it need not read it at all. For a client nil is empty.
 	Stdin io.Reader
-	// Data is the file that a Filter is to filter; like Stdin. It is empty in
-	// the other roles.
+	// Data is the file that a Filter is to filter; like Stdin, after whose end
+	// it comes. It is empty in the other roles.
 	Data io.Reader
 	// Stdout takes the response: a CGI header, an empty line, the body. What
 	// is written is sent before Write returns. For a client nil discards it.

@@ -66,6 +66,18 @@ func TestServerRoles(t *testing.T) {
 	p.expect(`GET_VALUES_RESULT 0 "\x0f\x01FCGI_MPXS_CONNS1"`)
 }
 
+// TestServerFilterDataFirst sends more data than is held before the end of a
+// body that the handler waits for.
+func TestServerFilterDataFirst(t *testing.T) {
+	p := dialPeer(t, startServer(t, &Server{Handler: echo, Limits: Limits{StreamBuffer: 100}}))
+	p.send(request(1, RoleFilter, FlagKeepConn, nil))
+	p.expect(`STDOUT 1 "FILTER \n"`)
+	p.send(AppendStream(nil, TypeData, 1, make([]byte, 101)))
+	p.expect("END_REQUEST 1 app=1 status=REQUEST_COMPLETE")
+	p.send(AppendGetValues(nil))
+	p.expect(`GET_VALUES_RESULT 0 "\x0f\x01FCGI_MPXS_CONNS1"`)
+}
+
 func TestServerManagementRecords(t *testing.T) {
 	p := dialPeer(t, startServer(t, &Server{Handler: echo, Limits: Limits{MaxConns: 10, MaxRequests: 20, MaxRequestsPerConn: 1}}))
 	p.send(AppendGetValues(nil))

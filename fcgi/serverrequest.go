@@ -24,9 +24,12 @@ type serverRequest struct {
 	cancel  context.CancelCauseFunc
 
 	stdin, data    *inbox
+	stdinEnded     bool // only the reader uses it
 	stdout, stderr outStream
 	over           ending
 }
+
+var errDataFirst = errors.New("fcgi: too much of FCGI_DATA before the end of FCGI_STDIN")
 
 func newServerRequest(c *serverConn, id uint16, begin BeginRequest) *serverRequest {
 	r := &serverRequest{
@@ -67,8 +70,13 @@ func (r *serverRequest) input(ev Event) {
 	switch {
 	case ev.Kind == EventEnd:
 		inbox.end(io.EOF)
+		r.stdinEnded = r.stdinEnded || ev.Type == TypeStdin
 	case !r.running:
 		r.refuse("input before the end of the parameters")
+	case ev.Type == TypeData && !r.stdinEnded && !inbox.fits(len(ev.Data)):
+		// The handler may be waiting for the rest of Stdin, which comes after
+		// this: waiting for the handler here might be for ever.
+		r.stop(errDataFirst)
 	default:
 		inbox.put(ev.Type, ev.Data)
 	}
@@ -137,10 +145,15 @@ func (r *serverRequest) abort() {
 		r.conn.finish(r, EndRequest{}, "")
 		return
 	}
-	r.over.set(ErrAborted)
-	r.stdin.end(ErrAborted)
-	r.data.end(ErrAborted)
-	r.cancel(ErrAborted)
+	r.stop(ErrAborted)
+}
+
+// stop tells a running handler to end.
+func (r *serverRequest) stop(cause error) {
+	r.over.set(cause)
+	r.stdin.end(cause)
+	r.data.end(cause)
+	r.cancel(cause)
 }
 
 // outcome is what END_REQUEST and STDERR say of a handler's result.
