@@ -52,7 +52,7 @@ const (
 	Notice
 )
 
-var actionKindNames = [...]string{
+var actionKindNames = [...]string{ //nolint:gochecknoglobals // a table, never changed
 	Lease: "lease", Start: "start", Stop: "stop", Refuse: "refuse",
 	Slow: "slow", Timeout: "timeout", End: "end", Notice: "notice",
 }
@@ -74,7 +74,7 @@ const (
 	Kill
 )
 
-var signalNames = [...]string{Quit: "quit", Term: "term", Kill: "kill"}
+var signalNames = [...]string{Quit: "quit", Term: "term", Kill: "kill"} //nolint:gochecknoglobals // a table, never changed
 
 // String returns the signal in lower case.
 func (s Signal) String() string { return nameOf(signalNames[:], int(s), "signal") }

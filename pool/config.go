@@ -22,7 +22,7 @@ const (
 	Ondemand
 )
 
-var managerNames = [...]string{Static: "static", Dynamic: "dynamic", Ondemand: "ondemand"}
+var managerNames = [...]string{Static: "static", Dynamic: "dynamic", Ondemand: "ondemand"} //nolint:gochecknoglobals // a table, never changed
 
 // String returns the manager as the pm directive spells it.
 func (m Manager) String() string { return nameOf(managerNames[:], int(m), "manager") }

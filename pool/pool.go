@@ -23,29 +23,33 @@ type Pool struct {
 	// Workers.
 	slots    slots
 	rooms    rooms
-	starting list[Worker] // in order of start
-	stopping list[Worker] // not killed yet, in order of the last signal
-	aging    list[Worker] // have a MaxLifetime, in order of getting ready
-	total    int          // all that are not dead
-	count    [StateDead + 1]int
+	starting list[Worker]       // in order of start
+	stopping list[Worker]       // not killed yet, in order of the last signal
+	aging    list[Worker]       // have a MaxLifetime, in order of getting ready
+	total    int                // all that are not dead
+	count    [StateDead + 1]int // by state
 
 	// Growth.
-	begun         bool // Start was called
-	owed          int  // workers to start whatever the demand
-	limit         int  // starts that SetLimit permits, -1 is no limit
-	limitNoticed  bool
-	fullNoticed   bool
-	spawn         spawnRate
-	spareAwaited  bool // a spare worker waits for spawn.next
-	backoff       backoff
-	startAwaited  bool // a start waits for backoff.retryAt
-	failed        bool
-	surplus       bool          // more idle workers than MaxSpareServers
-	surplusSince  time.Duration // since when, or since the last one was stopped
-	reaped        bool          // an idle worker was stopped
-	reapedAt      time.Duration // when, last
-	due           list[Worker]  // shall retire, in order
-	retiring      int           // do retire
+	begun        bool // Start was called
+	owed         int  // workers to start whatever the demand
+	limit        int  // starts that SetLimit permits, -1 is no limit
+	limitNoticed bool // said that the limit is reached
+	fullNoticed  bool // said that MaxChildren is reached
+	spawn        spawnRate
+	spareAwaited bool // a spare worker waits for spawn.next
+	backoff      backoff
+	startAwaited bool // a start waits for backoff.retryAt
+	failed       bool
+
+	// Shrinking.
+	surplus      bool          // more idle workers than MaxSpareServers
+	surplusSince time.Duration // since when, or since the last one was stopped
+	reaped       bool          // an idle worker was stopped
+	reapedAt     time.Duration // when, last
+
+	// Retirement.
+	due           list[Worker] // shall retire, in order
+	retiring      int          // do retire
 	retiringLimit int
 	pairs         int // workers with an elder
 	newHeirs      int // workers with an elder that are starting

@@ -73,7 +73,7 @@ const (
 	Recovered
 )
 
-var reasonNames = [...]string{
+var reasonNames = [...]string{ //nolint:gochecknoglobals // a table, never changed
 	QueueFull: "queue full", QueueTimeout: "queue timeout", Draining: "draining",
 	PoolFailed: "pool failed", WorkerDied: "worker died",
 

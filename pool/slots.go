@@ -5,15 +5,15 @@ import "math/bits"
 // slots numbers the workers of a pool and finds them by number.
 type slots struct {
 	workers []*Worker // by slot, nil where the slot is free
-	parked  []*Worker // by slot, the slot's last worker
+	parked  []*Worker // by slot, a worker to be used again
 	free    []uint64  // a bit per slot, set where it is free
 }
 
-// take returns the lowest free slot and occupies it with the worker that make
-// returns, given the slot's last worker or nil.
-func (s *slots) take(make func(last *Worker) *Worker) *Worker {
+// take occupies the lowest free slot with the worker that renew returns, given
+// the worker that is parked there or nil.
+func (s *slots) take(renew func(last *Worker) *Worker) *Worker {
 	slot := s.lowest()
-	w := make(s.parked[slot])
+	w := renew(s.parked[slot])
 	w.Slot = slot
 	s.free[slot/64] &^= 1 << (slot % 64)
 	s.workers[slot] = w

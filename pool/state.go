@@ -22,7 +22,7 @@ const (
 	StateDead
 )
 
-var workerStateNames = [...]string{
+var workerStateNames = [...]string{ //nolint:gochecknoglobals // a table, never changed
 	StateStarting: "starting", StateIdle: "idle", StateBusy: "busy",
 	StateFinishing: "finishing", StateStopping: "stopping", StateDead: "dead",
 }
@@ -44,12 +44,12 @@ const (
 	workerEvents                     // how many events there are
 )
 
-var workerEventNames = [workerEvents]string{"ready", "lease", "respond", "free", "retire", "stop", "exit"}
+var workerEventNames = [workerEvents]string{"ready", "lease", "respond", "free", "retire", "stop", "exit"} //nolint:gochecknoglobals // a table, never changed
 
 func (e workerEvent) String() string { return nameOf(workerEventNames[:], int(e), "event") }
 
 // workerTable tells the state after an event; zero marks what cannot happen.
-var workerTable = [...][workerEvents]WorkerState{
+var workerTable = [...][workerEvents]WorkerState{ //nolint:gochecknoglobals // a table, never changed
 	//              ready          lease      respond         free           retire          stop           exit
 	StateStarting:  {StateIdle, 0, 0, 0, StateStarting, StateStopping, StateDead},
 	StateIdle:      {0, StateBusy, 0, 0, StateIdle, StateStopping, StateDead},
@@ -76,7 +76,7 @@ const (
 	RequestEnded
 )
 
-var requestStateNames = [...]string{"new", "queued", "running", "finishing", "ended"}
+var requestStateNames = [...]string{"new", "queued", "running", "finishing", "ended"} //nolint:gochecknoglobals // a table, never changed
 
 // String returns the state in lower case.
 func (s RequestState) String() string { return nameOf(requestStateNames[:], int(s), "state") }
@@ -96,12 +96,12 @@ const (
 	requestEvents                      // how many events there are
 )
 
-var requestEventNames = [requestEvents]string{"arrive", "lease", "respond", "free", "retry", "end", "cancel", "abort"}
+var requestEventNames = [requestEvents]string{"arrive", "lease", "respond", "free", "retry", "end", "cancel", "abort"} //nolint:gochecknoglobals // a table, never changed
 
 func (e requestEvent) String() string { return nameOf(requestEventNames[:], int(e), "event") }
 
 // requestTable tells the state after an event; zero marks what cannot happen.
-var requestTable = [...][requestEvents]RequestState{
+var requestTable = [...][requestEvents]RequestState{ //nolint:gochecknoglobals // a table, never changed
 	//                 arrive        lease           respond          free         retry          end           cancel            abort
 	RequestNew:       {RequestQueued, 0, 0, 0, 0, 0, 0, 0},
 	RequestQueued:    {0, RequestRunning, 0, 0, 0, RequestEnded, RequestEnded, RequestEnded},

@@ -12,7 +12,7 @@ const (
 	phaseStopping       // everybody leaves
 )
 
-var phaseNames = [...]string{"running", "draining", "stopping"}
+var phaseNames = [...]string{"running", "draining", "stopping"} //nolint:gochecknoglobals // a table, never changed
 
 func (s phase) String() string { return nameOf(phaseNames[:], int(s), "phase") }
 
@@ -75,7 +75,7 @@ func (p *Pool) dismiss() {
 
 // escalation tells which signal follows one that did not help for
 // Config.StopGrace; after Kill there is nothing left to send.
-var escalation = [...]Signal{Quit: Kill, Term: Kill, Kill: 0}
+var escalation = [...]Signal{Quit: Kill, Term: Kill, Kill: 0} //nolint:gochecknoglobals // a table, never changed
 
 // stop asks w to leave, unless it was asked as strongly before.
 func (p *Pool) stop(w *Worker, s Signal, reason Reason) {

@@ -14,14 +14,13 @@ type world struct {
 	pool *Pool
 	ledger
 
-	clients   []*client // all there ever were; those that ended come again
-	expected  int       // internal errors that the world provoked
-	reported  int       // internal errors that the pool reported
-	snapshot  Snapshot
-	dead      []*Worker // to try news of the dead
-	history   []string  // of the last events
-	arrivals  int
-	finishing bool // no new requests, every worker does what it is told
+	clients  []*client // all there ever were; those that ended come again
+	arrivals int
+	expected int // internal errors that the world provoked
+	reported int // internal errors that the pool reported
+	snapshot Snapshot
+	dead     []*Worker // to try news of the dead
+	history  []string  // the events so far
 }
 
 // A chooser returns numbers from 0 to n-1, and false when it has no more.
@@ -356,7 +355,7 @@ func (w *world) end() {
 		w.serve()
 	}
 	if !w.pool.Done() {
-		w.t.Fatalf("config %+v\nnot done: %d wait, %d children, next %v", w.cfg, w.waiting(), len(w.children), w.finishing)
+		w.t.Fatalf("config %+v\nnot done: %d wait, %d children", w.cfg, w.waiting(), len(w.children))
 	}
 	if w.delivered != w.arrivals || len(w.children) > 0 {
 		w.t.Fatalf("%d requests came, %d ended, %d children are left", w.arrivals, w.delivered, len(w.children))
