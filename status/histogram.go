@@ -22,7 +22,7 @@ type Histogram struct {
 
 // classicBounds are the upper bounds of the classic buckets. What is longer
 // than the last is in one more.
-var classicBounds = [...]time.Duration{
+var classicBounds = [...]time.Duration{ //nolint:gochecknoglobals // a table, never changed
 	500 * time.Microsecond, 1 * time.Millisecond, 2500 * time.Microsecond, 5 * time.Millisecond,
 	10 * time.Millisecond, 25 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond,
 	250 * time.Millisecond, 500 * time.Millisecond, 1 * time.Second, 2500 * time.Millisecond,
@@ -44,7 +44,7 @@ const (
 )
 
 // octave holds the bounds of the native buckets between one half and one.
-var octave = [perOctave]float64{
+var octave = [perOctave]float64{ //nolint:gochecknoglobals // a table, never changed
 	0.5, 0.5452538663326288, 0.5946035575013605, 0.6484197773255048,
 	0.7071067811865475, 0.7711054127039704, 0.8408964152537144, 0.9170040432046711,
 }

@@ -38,7 +38,7 @@ const (
 	numOutcomes = iota
 )
 
-var outcomeNames = [numOutcomes]string{
+var outcomeNames = [numOutcomes]string{ //nolint:gochecknoglobals // a table, never changed
 	Completed:    "completed",
 	Internal:     "internal",
 	Denied:       "denied",

@@ -64,7 +64,7 @@ func Select(query string) Page {
 }
 
 // contentTypes are header lines with php-fpm's own spelling of the name.
-var contentTypes = [...]string{
+var contentTypes = [...]string{ //nolint:gochecknoglobals // a table, never changed
 	Text:        "Content-type: text/plain;charset=UTF-8\r\n",
 	HTML:        "Content-type: text/html;charset=UTF-8\r\n",
 	XML:         "Content-type: text/xml;charset=UTF-8\r\n",

@@ -166,7 +166,7 @@ func wellFormed(format Format, body []byte) error {
 	case HTML, XML:
 		decoder := xml.NewDecoder(bytes.NewReader(body))
 		for {
-			if _, err := decoder.Token(); err == io.EOF {
+			if _, err := decoder.Token(); errors.Is(err, io.EOF) {
 				return nil
 			} else if err != nil {
 				return err

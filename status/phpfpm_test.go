@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"io"
 	"maps"
 	"os"
@@ -264,7 +265,7 @@ func tokens(t *testing.T, body string) func(yield func(xml.Token) bool) {
 		decoder := xml.NewDecoder(strings.NewReader(body))
 		for {
 			token, err := decoder.Token()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				return
 			}
 			if err != nil {

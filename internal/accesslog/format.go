@@ -66,8 +66,8 @@ func compileToken(s string) (o op, rest string, err error) {
 	modifier = modifier[:min(len(modifier), maxModifier)]
 	letter := s[:1]
 	t, ok := tokens[letter[0]]
-	if !ok { //nolint:staticcheck // the capital letter is php-fpm's
-		return op{}, "", fmt.Errorf("Invalid token in the access.format (%%%s)", letter)
+	if !ok {
+		return op{}, "", fmt.Errorf("Invalid token in the access.format (%%%s)", letter) //nolint:staticcheck // php-fpm's text
 	}
 	o, err = t.compile(letter, modifier)
 	return o, s[1:], err

@@ -29,7 +29,7 @@ func appendTime(dst []byte, t time.Time, format string) []byte {
 }
 
 // layouts are the conversions that package time has as well.
-var layouts = map[byte]string{
+var layouts = map[byte]string{ //nolint:gochecknoglobals // a table, never changed
 	'a': "Mon", 'A': "Monday", 'b': "Jan", 'B': "January", 'h': "Jan",
 	'c': "Mon Jan _2 15:04:05 2006", 'd': "02", 'D': "01/02/06", 'e': "_2", 'F': "2006-01-02",
 	'H': "15", 'I': "03", 'j': "002", 'm': "01", 'M': "04", 'p': "PM", 'P': "pm",

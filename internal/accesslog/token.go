@@ -40,7 +40,7 @@ func (t *token) compile(letter, modifier string) (op, error) {
 }
 
 // tokens are php-fpm's, and ours, %{…}x.
-var tokens = map[byte]*token{
+var tokens = map[byte]*token{ //nolint:gochecknoglobals // a table, never changed
 	'%': {plain: func(dst []byte, _ *Record, _ string) []byte { return append(dst, '%') }},
 	'C': {
 		plain: writeCPU,

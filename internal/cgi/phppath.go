@@ -18,8 +18,8 @@ type pathFix struct {
 	origFile, origName, origInfo, origTranslated []byte
 }
 
-func (r *PHPResolver) newPathFix(p *Params, apache bool) *pathFix {
-	f := &pathFix{
+func (r *PHPResolver) newPathFix(p *Params, apache bool) pathFix {
+	f := pathFix{
 		PHPResolver:    r,
 		p:              p,
 		apache:         apache,

@@ -44,7 +44,8 @@ func (r *PHPResolver) Resolve(p *Params) Resolution {
 	if r.DocRoot != "" && !p.Has("DOCUMENT_ROOT") {
 		p.SetString("DOCUMENT_ROOT", r.DocRoot)
 	}
-	return r.newPathFix(p, apache).resolve()
+	fix := r.newPathFix(p, apache)
+	return fix.resolve()
 }
 
 // fixIIS takes SCRIPT_NAME off the front of PATH_INFO, where Microsoft's IIS

@@ -227,3 +227,23 @@ func fieldOf(response, name string) string {
 	value, _, _ := strings.Cut(rest, "\r\n")
 	return value
 }
+
+// TestPHPResolverLeavesRightAlone holds the hot path to one look and one
+// allocation, the script's name.
+func TestPHPResolverLeavesRightAlone(t *testing.T) {
+	looks := 0
+	r := PHPResolver{Stat: func(string) (Info, error) {
+		looks++
+		return Info{Regular: true, Readable: true}, nil
+	}}
+	p := paramsOf(t, nginxParams())
+	allocs := testing.AllocsPerRun(1, func() {
+		looks = 0
+		if res := r.Resolve(p); res.Outcome != Found {
+			t.Fatal(res.Outcome)
+		}
+	})
+	if _, same := p.Raw(); !same || looks != 1 || allocs > 1 {
+		t.Errorf("unchanged %v, looks %d, allocations %v", same, looks, allocs)
+	}
+}

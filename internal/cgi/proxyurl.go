@@ -2,15 +2,11 @@ package cgi
 
 import "bytes"
 
-// proxyPrefixes are what Apache's mod_proxy puts before the path and query of
-// SCRIPT_FILENAME, in any case, each followed by a host.
-var proxyPrefixes = [...]string{"proxy:fcgi://", "proxy:balancer://"}
-
 // stripProxyURL reduces a SCRIPT_FILENAME that Apache's mod_proxy made to the
-// path in it: no scheme, host or query. apache reports whether it did. The
-// result is a part of file.
+// path in it: no scheme (whose case does not count), host or query. apache
+// reports whether it did. The result is a part of file.
 func stripProxyURL(file []byte) (path []byte, apache bool) {
-	for _, prefix := range proxyPrefixes {
+	for _, prefix := range [...]string{"proxy:fcgi://", "proxy:balancer://"} {
 		if len(file) < len(prefix) || !bytes.EqualFold(file[:len(prefix)], []byte(prefix)) {
 			continue
 		}

@@ -9,25 +9,26 @@ import (
 type Outcome uint8
 
 const (
-	// Found: the script is a regular file that may be run.
+	// Found means that the script is a regular file that may be run.
 	Found Outcome = iota
-	// NoScript: the parameters name no script.
+	// NoScript means that the parameters name no script.
 	NoScript
-	// NotFound: neither the path nor a leading part of it is a regular file.
+	// NotFound means that neither the path nor a leading part of it is a regular file.
 	NotFound
-	// DotDot: the script's path has a ".." component.
+	// DotDot means that the script's path has a ".." component.
 	DotDot
-	// ExtensionDenied: security.limit_extensions does not list the script's.
+	// ExtensionDenied means that security.limit_extensions does not list the
+	// script's.
 	ExtensionDenied
-	// NotPermitted: the pool's user may not read or execute the script.
+	// NotPermitted means that the pool's user may not read or execute the script.
 	NotPermitted
-	// IsDirectory: the path is a directory.
+	// IsDirectory means that the path is a directory.
 	IsDirectory
-	// Missing: the path was not to be searched and does not exist.
+	// Missing means that the path was not to be searched and does not exist.
 	Missing
 )
 
-var outcomeNames = [...]string{
+var outcomeNames = [...]string{ //nolint:gochecknoglobals // a table, never changed
 	Found:           "found",
 	NoScript:        "no script",
 	NotFound:        "not found",

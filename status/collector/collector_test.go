@@ -2,6 +2,7 @@ package collector
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"net/http/httptest"
@@ -102,7 +103,7 @@ func TestPromtool(t *testing.T) {
 	cmd := exec.Command(promtool, "check", "metrics")
 	cmd.Stdin = bytes.NewReader(scrape(t))
 	out, err := cmd.CombinedOutput()
-	if exit, ok := err.(*exec.ExitError); err != nil && (!ok || exit.ExitCode() != 3) {
+	if exit := (*exec.ExitError)(nil); err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 3) {
 		t.Fatalf("cannot run %s (apt-get install prometheus): %v\n%s", promtool, err, out)
 	}
 	complaints := 0

@@ -36,7 +36,7 @@ type compatMetrics struct {
 // exporterStates are the states that php-fpm_exporter has a series for in any
 // case. One of them is misspelt there; what php-fpm has said since 7.4 appears
 // beside it, as it does with php-fpm_exporter.
-var exporterStates = [...]string{
+var exporterStates = [...]string{ //nolint:gochecknoglobals // a table, never changed
 	"Idle", "Running", "Finishing", "Reading headers", "Getting request informations", "Ending",
 }
 
