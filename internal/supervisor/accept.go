@@ -16,6 +16,7 @@ type door struct {
 	address string
 	tcp     bool
 	open    bool
+	status  bool // pm.status_listen
 	pause   *loop.Timer
 	starved bool // the lack of descriptors has been logged
 }
@@ -116,7 +117,9 @@ func (d *door) welcome(fd int) {
 		}
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	}
-	s.receive(s.newConn(fd, peer))
+	c := s.newConn(fd, peer)
+	c.statusDoor = d.status
+	s.receive(c)
 }
 
 // receive serves a new connection. Its first request is usually there

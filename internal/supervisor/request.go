@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/anyfpm/anyfpm/fcgi"
@@ -37,8 +38,14 @@ type request struct {
 	script string // SCRIPT_FILENAME as it was found
 	head   bool   // the method is HEAD
 
-	outcome  status.Outcome
-	reported bool // finished was called
+	remote  netip.Addr // the web server's address; not valid for unix sockets
+	outcome status.Outcome
+
+	reported        bool          // ended was called
+	logged          bool          // the access log has it
+	took            time.Duration // from its beginning to the end of its response
+	userCPU, sysCPU time.Duration // of its own process
+	memory          uint64        // peak of its own process, bytes
 
 	body     body
 	data     body // FCGI_DATA of a Filter
@@ -90,7 +97,7 @@ func (c *conn) begin(ev *fcgi.Event) {
 		return
 	}
 	r := c.s.newRequest()
-	r.c, r.id, r.role, r.begun = c, ev.RequestID, ev.Begin.Role, c.s.loop.Now()
+	r.c, r.id, r.role, r.begun, r.remote = c, ev.RequestID, ev.Begin.Role, c.s.loop.Now(), c.peer
 	r.raw = c.s.buffer()
 	c.openInput = false
 	c.reqs = append(c.reqs, r)

@@ -142,6 +142,7 @@ func (p *script) resume() {
 // read yet.
 func (p *script) onExit(exit proc.Exit) {
 	p.exited, p.exit = true, exit
+	p.r.used(&p.exit)
 	p.stdout.readable = p.stdout.fd >= 0
 	p.stderr.readable = p.stderr.fd >= 0
 	p.readStdout()
@@ -231,6 +232,7 @@ func (p *script) leave() {
 	p.slot, slot.Owner = nil, nil
 	p.closePipes()
 	p.lines.flush(p)
+	r.logAccess()
 	r.proc = nil
 	if slot.State() == pool.StateStopping {
 		p.s.perform(p.s.pool.Exited(now, slot))

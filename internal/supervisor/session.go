@@ -163,8 +163,17 @@ func (s *session) run() error {
 		return err
 	}
 	defer s.sup.Close()
+	s.sup.generation, s.sup.masterPID = s.start.Generation, s.start.MasterPID
+	if fd, ok := s.fds[control.FDAccessLog]; ok {
+		if err := s.sup.OpenAccessLog(fd); err != nil {
+			return err
+		}
+	}
 	if err := s.addDoors(); err != nil {
 		return err
+	}
+	if s.start.Limit > 0 {
+		s.sup.setLimit(s.start.Limit)
 	}
 	go s.receive(l)
 	l.Post(s.sup.serve)
@@ -232,8 +241,10 @@ func (s *session) reopen(names []string, fds []int) {
 		case i >= len(fds):
 		case name == control.FDErrorLog && s.errors != nil:
 			s.errors.Swap(fds[i])
+		case name == control.FDAccessLog && s.sup.access != nil:
+			s.sup.access.out.Swap(fds[i])
 		default:
-			s.sup.reopen(name, fds[i])
+			closeAll(fds[i : i+1])
 		}
 	}
 }

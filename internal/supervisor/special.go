@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/anyfpm/anyfpm/fcgi"
+	"github.com/anyfpm/anyfpm/internal/cgi"
 	"github.com/anyfpm/anyfpm/status"
 )
 
@@ -12,11 +13,11 @@ import (
 // against SCRIPT_NAME.
 func (s *Supervisor) special(r *request) bool {
 	switch path := string(r.uri()); {
-	case path == "":
+	case path == "" && !r.c.statusDoor:
 		return false
 	case path == s.cfg.PingPath:
 		r.reply(status.AppendPing(nil, s.cfg.PingResponse, r.resp.head, ""))
-	case path == s.cfg.StatusPath:
+	case path == s.cfg.StatusPath && path != "", r.c.statusDoor && s.cfg.StatusPath == "" && path == "/":
 		asking := r
 		if r.c.statusDoor {
 			asking = nil
@@ -27,6 +28,8 @@ func (s *Supervisor) special(r *request) bool {
 			body = page.Append(body, s.status(asking), time.Now())
 		}
 		r.reply(body)
+	case r.c.statusDoor:
+		r.denied(cgi.Resolution{Outcome: cgi.NotFound})
 	default:
 		return false
 	}
@@ -42,7 +45,14 @@ func (r *request) reply(text []byte) {
 	r.gone()
 }
 
-func (s *Supervisor) setLimit(n int)                             {}
-func (s *Supervisor) reopen(name string, fd int)                 {}
-func (s *Supervisor) AddStatusDoor(fd int, address string) error { return nil }
-func (s *Supervisor) AddHTTPDoor(fd int, address string) error   { return nil }
+// AddStatusDoor gives the supervisor the socket of pm.status_listen, where
+// only status and ping are answered: a client of it never waits behind others
+// and is not shown as an active process.
+func (s *Supervisor) AddStatusDoor(fd int, address string) error {
+	d, err := s.addDoor(fd, address)
+	if err != nil {
+		return err
+	}
+	d.status = true
+	return nil
+}

@@ -92,6 +92,8 @@ type Supervisor struct {
 	hasZygote bool
 	forked    map[int]*worker // by pid
 
+	access      *accessLog // nil without one
+	masterPID   int
 	generation  int // counts reloads
 	doors       []*door
 	started     bool   // package pool is started
@@ -180,6 +182,9 @@ func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, proc
 // Close releases what New took. The loop must have ended.
 func (s *Supervisor) Close() {
 	_ = unix.Close(s.null)
+	if s.access != nil {
+		_ = s.access.out.Close()
+	}
 	if s.dir != "" {
 		_ = os.RemoveAll(s.dir)
 	}

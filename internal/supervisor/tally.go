@@ -33,8 +33,12 @@ func (r *request) ended(outcome status.Outcome) {
 	if r.resp.began {
 		s.responses.Add(r.resp.status)
 	}
-	s.histograms.request.Observe(s.loop.Now() - r.begun)
+	r.took = s.loop.Now() - r.begun
+	s.histograms.request.Observe(r.took)
 	if r.worker != nil {
 		r.worker.row.remember(r)
+	}
+	if r.proc == nil || r.proc.exited {
+		r.logAccess()
 	}
 }

@@ -1,0 +1,235 @@
+package loop
+
+import (
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// run starts a loop and stops it after the test.
+func run(t *testing.T) *Loop {
+	t.Helper()
+	l, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- l.Run() }()
+	t.Cleanup(func() {
+		l.Stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		l.Close()
+	})
+	return l
+}
+
+// handler is a function called with readiness.
+type handler func(Ready)
+
+func (h handler) Ready(r Ready) { h(r) }
+
+func pipe(t *testing.T) (r, w int) {
+	t.Helper()
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = unix.Close(fds[0])
+		_ = unix.Close(fds[1])
+	})
+	return fds[0], fds[1]
+}
+
+func TestPostedFunctionsRunInOrder(t *testing.T) {
+	l := run(t)
+	const posts = 10_000
+	var got []int
+	var wg sync.WaitGroup
+	wg.Add(posts)
+	for i := range posts {
+		l.Post(func() { got = append(got, i); wg.Done() })
+	}
+	wg.Wait()
+	if !slices.IsSorted(got) || len(got) != posts {
+		t.Errorf("%d functions ran, in order: %v", len(got), slices.IsSorted(got))
+	}
+}
+
+func TestPostsOfManyGoroutines(t *testing.T) {
+	l := run(t)
+	var wg sync.WaitGroup
+	count := 0
+	for range 8 {
+		wg.Go(func() {
+			for range 1000 {
+				done := make(chan struct{})
+				l.Post(func() { count++; close(done) })
+				<-done
+			}
+		})
+	}
+	wg.Wait()
+	done := make(chan int)
+	l.Post(func() { done <- count })
+	if n := <-done; n != 8000 {
+		t.Errorf("%d posts ran", n)
+	}
+}
+
+func TestReadinessComesOncePerEdge(t *testing.T) {
+	l := run(t)
+	r, w := pipe(t)
+	ready := make(chan Ready, 10)
+	l.Post(func() {
+		if err := l.Add(r, handler(func(e Ready) { ready <- e })); err != nil {
+			t.Error(err)
+		}
+	})
+	_, _ = unix.Write(w, []byte("x"))
+	if e := <-ready; e&Readable == 0 {
+		t.Errorf("got %x", e)
+	}
+	_, _ = unix.Write(w, []byte("y"))
+	<-ready
+	done := make(chan int)
+	l.Post(func() { done <- len(ready) })
+	if n := <-done; n != 0 {
+		t.Errorf("%d further calls without news", n)
+	}
+}
+
+func TestWantWrite(t *testing.T) {
+	l := run(t)
+	r, w := pipe(t)
+	full := make([]byte, 1<<20)
+	n, errno := Write(w, full)
+	if errno != 0 || n == len(full) {
+		t.Fatalf("wrote %d, %v", n, errno)
+	}
+	writable := make(chan struct{}, 10)
+	armed := make(chan struct{})
+	l.Post(func() {
+		if err := l.Add(w, handler(func(e Ready) {
+			if e&Writable != 0 {
+				writable <- struct{}{}
+			}
+		})); err != nil {
+			t.Error(err)
+		}
+		if err := l.WantWrite(w); err != nil {
+			t.Error(err)
+		}
+		close(armed)
+	})
+	<-armed
+	for got := 0; got < n; {
+		m, errno := Read(r, full)
+		if errno != 0 {
+			t.Fatal(errno)
+		}
+		got += m
+	}
+	<-writable
+}
+
+// An event that was collected for a descriptor is not given to another one
+// that has its number by the time it is handled.
+func TestLateEventOfAReusedDescriptor(t *testing.T) {
+	l := run(t)
+	r1, w1 := pipe(t)
+	r2, w2 := pipe(t)
+	var surprised bool
+	handled := make(chan struct{})
+	l.Post(func() {
+		first := true
+		replace := func(mine, other int) handler {
+			return func(Ready) {
+				if !first {
+					return
+				}
+				first = false
+				// Both pipes are ready; the other's event is already collected.
+				l.Remove(other)
+				var fds [2]int
+				_ = unix.Pipe2(fds[:], unix.O_NONBLOCK|unix.O_CLOEXEC)
+				_ = unix.Dup3(fds[0], other, unix.O_CLOEXEC)
+				_ = l.Add(other, handler(func(Ready) { surprised = true }))
+				_ = unix.Close(fds[0])
+				l.Post(func() {
+					_ = unix.Close(fds[1])
+					close(handled)
+				})
+			}
+		}
+		_ = l.Add(r1, replace(r1, r2))
+		_ = l.Add(r2, replace(r2, r1))
+		_, _ = unix.Write(w1, []byte("x"))
+		_, _ = unix.Write(w2, []byte("x"))
+	})
+	<-handled
+	if surprised {
+		t.Error("a new descriptor got the event of the one before")
+	}
+}
+
+func TestTimersFireInOrder(t *testing.T) {
+	l := run(t)
+	var got []int
+	done := make(chan struct{})
+	l.Post(func() {
+		for _, i := range []int{3, 1, 2} {
+			l.Set(NewTimer(func() { got = append(got, i) }), l.Now()+time.Duration(i)*time.Millisecond)
+		}
+		cleared := NewTimer(func() { t.Error("a cleared timer fired") })
+		l.Set(cleared, l.Now()+time.Millisecond)
+		l.Clear(cleared)
+		l.Clear(cleared)
+		moved := NewTimer(func() { close(done) })
+		l.Set(moved, l.Now())
+		l.Set(moved, l.Now()+5*time.Millisecond)
+	})
+	<-done
+	if !slices.Equal(got, []int{1, 2, 3}) {
+		t.Errorf("fired %v", got)
+	}
+}
+
+func TestTimeoutIsRoundedUp(t *testing.T) {
+	for _, test := range []struct {
+		at, now time.Duration
+		want    int
+	}{
+		{0, 0, 0}, {time.Nanosecond, 0, 1}, {time.Millisecond, 0, 1}, {time.Millisecond + 1, 0, 2},
+		{time.Second, 2 * time.Second, 0}, {100 * time.Hour, 0, 3_600_000},
+	} {
+		if got := (timerHeap{{at: test.at}}).timeout(test.now); got != test.want {
+			t.Errorf("a timer at %v sleeps %d ms at %v, want %d", test.at, got, test.now, test.want)
+		}
+	}
+	if got := (timerHeap{}).timeout(0); got != -1 {
+		t.Errorf("without timers it sleeps %d ms", got)
+	}
+}
+
+func BenchmarkPost(b *testing.B) {
+	l, err := New()
+	if err != nil {
+		b.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- l.Run() }()
+	reply := make(chan struct{})
+	for b.Loop() {
+		l.Post(func() { reply <- struct{}{} })
+		<-reply
+	}
+	l.Stop()
+	<-done
+	l.Close()
+}

@@ -1,0 +1,46 @@
+package supervisor
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/anyfpm/anyfpm/internal/logfile"
+)
+
+func TestAccessLog(t *testing.T) {
+	cfg := defaults()
+	cfg.AccessFormat = "%m %r%Q%q %s %l %n %{user}C %{Content-Type}o %{REMOTE_USER}e"
+	cfg.AccessSuppressPath = []string{"/ping"}
+	g := start(t, cfg)
+	path := filepath.Join(g.dir, "access.log")
+	g.on(func(s *Supervisor) {
+		fd, err := logfile.OpenFD(path)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if err := s.OpenAccessLog(fd); err != nil {
+			t.Error(err)
+		}
+	})
+	script := g.script("echo", echoScript)
+	for _, request := range [][]string{
+		params(script, "QUERY_STRING", "a=1", "REMOTE_USER", "bob"),
+		params(script, "SCRIPT_NAME", "/ping"),
+		params("/missing"),
+	} {
+		g.get(request, "")
+		g.settled() // a script's line is written when its process is gone
+	}
+	g.on(func(s *Supervisor) { _ = s.access.out.Close() })
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := regexp.MustCompile(`^GET /x\?a=1 200 0 test \d+\.\d\d text/plain bob\nGET /x 404 0 test 0\.00 - -\n$`)
+	if !want.Match(text) {
+		t.Errorf("the log is\n%s", text)
+	}
+}
