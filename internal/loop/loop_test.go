@@ -161,8 +161,9 @@ func TestLateEventOfAReusedDescriptor(t *testing.T) {
 				_ = unix.Dup3(fds[0], other, unix.O_CLOEXEC)
 				_ = l.Add(other, handler(func(Ready) { surprised = true }))
 				_ = unix.Close(fds[0])
+				t.Cleanup(func() { _ = unix.Close(fds[1]) })
 				l.Post(func() {
-					_ = unix.Close(fds[1])
+					l.Remove(other) // before it is really ready: its writer closes at the end
 					close(handled)
 				})
 			}

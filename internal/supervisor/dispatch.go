@@ -30,9 +30,13 @@ func (s *Supervisor) perform(actions []pool.Action) {
 func (s *Supervisor) act(a pool.Action) {
 	switch a.Kind {
 	case pool.Lease:
-		s.grant(a.Worker, owner(a.Request))
+		if a.Request.Worker() == a.Worker { // else its worker died meanwhile
+			s.grant(a.Worker, owner(a.Request))
+		}
 	case pool.Start:
-		s.startWorker(a.Worker)
+		if a.Worker.State() == pool.StateStarting {
+			s.startWorker(a.Worker)
+		}
 	case pool.Stop:
 		s.stop(a)
 	case pool.Refuse:
