@@ -124,17 +124,24 @@ func (c *call) lose(cause error) {
 	c.inbox.end(&lostError{cause: cause, silent: !c.answered})
 }
 
-// abort ends the call for us: the response is not wanted any more.
+// abort ends the call for us: the response is not wanted any more. It may come
+// too late, when the call has ended and its id or its connection serves
+// another one; then it does nothing.
 func (c *call) abort(cause error) {
 	c.over.set(cause)
 	c.inbox.close()
 	if !c.conn.multiplexed {
-		c.conn.close(cause)
+		c.conn.closeFor(c, cause)
 		return
 	}
 	// The id stays taken until the application says END_REQUEST. A failure is
 	// the connection's, and its reader learns of it.
-	_ = c.conn.out.send(nil, func(dst []byte) []byte { return AppendAbort(dst, c.id) })
+	_ = c.conn.out.send(nil, func(dst []byte) []byte {
+		if !c.conn.has(c) {
+			return dst
+		}
+		return AppendAbort(dst, c.id)
+	})
 }
 
 // receive hands the response out until it ends. A writer that fails cancels

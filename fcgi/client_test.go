@@ -188,6 +188,37 @@ func TestClientCancel(t *testing.T) {
 	}
 }
 
+// TestClientCancelStorm cancels requests at any moment of their lives, on few
+// connections: the others must not notice.
+func TestClientCancelStorm(t *testing.T) {
+	for _, perConn := range []int{1, 4} {
+		c := newClient(t, startServer(t, &Server{Handler: echo}))
+		c.MaxConns, c.MaxRequestsPerConn = 2, perConn
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() {
+				for i := range 150 {
+					ctx, cancel := context.WithTimeout(context.Background(), time.Duration(i)*time.Microsecond)
+					if _, err := c.Do(ctx, &Request{Stdin: io.LimitReader(zeros{}, 10000)}); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+						t.Errorf("a cancelled request: %v", err)
+					}
+					cancel()
+				}
+			})
+			wg.Go(func() {
+				for range 150 {
+					var out counter
+					r := &Request{Stdin: io.LimitReader(zeros{}, 10000), Stdout: &out}
+					if appStatus, err := c.Do(withTimeout(t), r); appStatus != 7 || err != nil || out != 10011 {
+						t.Errorf("another request: %d, %v, %d bytes", appStatus, err, out)
+					}
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
 // A neverReader blocks until it is closed.
 type neverReader struct{ closed chan struct{} }
 

@@ -63,6 +63,23 @@ func (c *clientConn) close(err error) {
 	c.conn.Close()
 }
 
+// closeFor is close, unless the call has ended.
+func (c *clientConn) closeFor(call *call, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.calls[call.id] == call {
+		c.err = err
+		c.conn.Close()
+	}
+}
+
+// has reports whether the call has not ended.
+func (c *clientConn) has(call *call) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.calls[call.id] == call
+}
+
 func (c *clientConn) run() {
 	err := c.read()
 	c.client.drop(c)
@@ -210,10 +227,9 @@ func (c *clientConn) do(ctx context.Context, r *Request) (appStatus uint32, err 
 		go call.sendInputs(cancel)
 	}
 	end, err := call.receive(writerOrDiscard(r.Stdout), writerOrDiscard(r.Stderr), cancel)
-	if cause := context.Cause(ctx); cause != nil {
-		err = cause
-	}
 	switch {
+	case err != nil && ctx.Err() != nil:
+		return 0, context.Cause(ctx)
 	case err != nil:
 		return 0, err
 	case end.Status != StatusRequestComplete:

@@ -39,6 +39,9 @@ func (w *recordWriter) send(over *ending, fill func(dst []byte) []byte) error {
 		return err
 	}
 	w.buf = fill(w.buf[:0])
+	if len(w.buf) == 0 {
+		return nil
+	}
 	defer w.trim()
 	if w.timeout > 0 {
 		if err := w.conn.SetWriteDeadline(time.Now().Add(w.timeout)); err != nil {
