@@ -25,6 +25,9 @@ type Service struct {
 	Env []string
 	// As is whom the master runs as; the zero value is Current().
 	As Identity
+	// Background leaves out -F: the process that is started is not the
+	// service, and the test stops the service itself.
+	Background bool
 }
 
 // A Daemon is a service under test.
@@ -74,8 +77,11 @@ func Launch(t T, s Service) *Daemon {
 	}
 	defer output.Close() //nolint:errcheck // the service writes to it, not we
 	args := append([]string{s.Binary}, s.Args...)
+	if !s.Background {
+		args = append(args, "-F")
+	}
 	d.Process = Run(t, Command{
-		Args:   append(args, "-F", "-y", d.Conf),
+		Args:   append(args, "-y", d.Conf),
 		Env:    d.environ(),
 		Dir:    box.Dir,
 		Output: output,
@@ -272,4 +278,17 @@ func describe(s syscall.WaitStatus) string {
 		return fmt.Sprintf("on signal %v", s.Signal())
 	}
 	return fmt.Sprintf("with code %d", s.ExitStatus())
+}
+
+// ExpectPeakBelow fails the test when a process has ever had more than so
+// many MiB in memory.
+func (d *Daemon) ExpectPeakBelow(pid, mib int) {
+	d.t.Helper()
+	m, err := MemoryOf(pid)
+	if err != nil {
+		d.t.Fatalf("cannot read the memory of process %d: %v", pid, err)
+	}
+	if m.Peak > mib<<10 {
+		d.t.Errorf("process %d took up to %d KiB, want less than %d MiB", pid, m.Peak, mib)
+	}
 }

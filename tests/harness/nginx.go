@@ -3,7 +3,6 @@ package harness
 import (
 	_ "embed"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -29,6 +28,8 @@ type Site struct {
 	// Server is text in the server block, Location in the location that
 	// passes to the upstream.
 	Server, Location string
+	// HTTP is text in the http block, such as further servers.
+	HTTP string
 	// Workers is the number of nginx's processes; 1 when zero.
 	Workers int
 }
@@ -36,12 +37,8 @@ type Site struct {
 // An Nginx is a running web server on a port of the loopback.
 type Nginx struct {
 	*Process
-	// URL is its address without a final slash.
-	URL string
-	// Client keeps no connection, so that none outlives the test.
-	Client *http.Client
-
-	t T
+	// Browser is its address.
+	Browser
 }
 
 // StartNginx starts the system's nginx in front of an upstream, as the same
@@ -71,11 +68,8 @@ func StartNginx(t T, site Site, as Identity) *Nginx {
 			Output: output,
 			As:     as,
 		}),
-		URL:    "http://" + address,
-		Client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}},
-		t:      t,
+		Browser: Browser("http://" + address),
 	}
-	n.Client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	t.Cleanup(func() {
 		if t.Failed() {
 			box.dump()
@@ -111,30 +105,4 @@ func (s Site) configuration(t T, box *Sandbox, address string, as Identity) stri
 		t.Fatalf("cannot make nginx's configuration: %v", err)
 	}
 	return text.String()
-}
-
-// Do sends a request; the caller closes the response's body.
-func (n *Nginx) Do(r *http.Request) *http.Response {
-	n.t.Helper()
-	res, err := n.Client.Do(r)
-	if err != nil {
-		n.t.Fatalf("no response through nginx: %v", err)
-	}
-	return res
-}
-
-// Get requests a path.
-func (n *Nginx) Get(path string) HTTPResponse {
-	n.t.Helper()
-	return n.Send("GET", path, "")
-}
-
-// Send requests a path with a method and, when it is not empty, a body.
-func (n *Nginx) Send(method, path, body string) HTTPResponse {
-	n.t.Helper()
-	r, err := http.NewRequest(method, n.URL+path, strings.NewReader(body))
-	if err != nil {
-		n.t.Fatalf("cannot make a request: %v", err)
-	}
-	return ReadHTTP(n.t, n.Do(r))
 }

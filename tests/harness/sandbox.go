@@ -86,6 +86,30 @@ func (s *Sandbox) Path(elem ...string) string {
 	return filepath.Join(append([]string{s.Dir}, elem...)...)
 }
 
+// ReadFile returns the text of a file of the sandbox.
+func (s *Sandbox) ReadFile(name string) string {
+	s.t.Helper()
+	text, err := os.ReadFile(s.Path(name))
+	if err != nil {
+		s.t.Fatalf("cannot read: %v", err)
+	}
+	return string(text)
+}
+
+// Remove removes a file of the sandbox.
+func (s *Sandbox) Remove(name string) {
+	s.t.Helper()
+	if err := os.Remove(s.Path(name)); err != nil {
+		s.t.Fatalf("cannot remove: %v", err)
+	}
+}
+
+// Exists says whether the sandbox has such a file.
+func (s *Sandbox) Exists(name string) bool {
+	_, err := os.Lstat(s.Path(name))
+	return err == nil
+}
+
 func (s *Sandbox) write(name, text string, mode fs.FileMode) string {
 	s.t.Helper()
 	path := filepath.Join(s.WWW, name)

@@ -1,0 +1,156 @@
+//go:build integration
+
+package scenario
+
+import (
+	"fmt"
+	"net"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/anyfpm/anyfpm/tests/harness"
+)
+
+// A client may go away after any byte it sent: nothing of it stays.
+func TestClientGoneAtAnyPoint(t *testing.T) {
+	suite.Everybody(t, "[www]\npm = static\npm.max_children = 4\npm.status_path = /status\n", func(t *testing.T, d *harness.Daemon) {
+		d.Script("echo.sh", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nexec cat")
+		request := d.Request(harness.Request{Path: "/echo.sh", Body: []byte("body")}).Bytes(1)
+		for n := range len(request) + 1 {
+			c := d.Dial()
+			c.Send(request[:n])
+			if err := c.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d.ExpectWorks()
+		d.AwaitStatus("nothing running or waiting", func(s harness.Status) bool {
+			return s.ActiveProcesses <= 1 && s.ListenQueue == 0
+		})
+	})
+}
+
+// A client may go away after any record of the response.
+func TestClientGoneDuringResponse(t *testing.T) {
+	t.Parallel()
+	d := suite.Start(t, oneWorker+"on_client_abort = terminate\n")
+	d.Script("much.sh", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nexec yes")
+	for n := range 5 {
+		c := d.Dial()
+		c.Send(d.Request(harness.Request{Path: "/much.sh"}).Bytes(1))
+		for range n {
+			c.Read()
+		}
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		d.AwaitProcesses("yes", 0)
+	}
+	d.ExpectWorks()
+}
+
+// Connections on which nothing comes hold no worker; one that never says a
+// byte is closed in time.
+func TestSilentClients(t *testing.T) {
+	t.Parallel()
+	d := suite.Start(t, oneWorker)
+	request := d.Request(harness.Request{Path: "/works.sh"}).Bytes(1)
+	silent := d.Dial()
+	for n := range 50 {
+		d.Dial().Send(request[:n*4])
+	}
+	d.ExpectWorks()
+	silent.ExpectClosed()
+}
+
+// A client that reads a byte now and then holds its own worker and not the
+// supervisor, whose memory stays bounded.
+func TestSlowReader(t *testing.T) {
+	t.Parallel()
+	d := suite.Start(t, "[www]\npm = static\npm.max_children = 2\non_client_abort = terminate\n")
+	d.Script("much.sh", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nexec yes")
+	slow := d.Dial()
+	slow.Send(d.Request(harness.Request{Path: "/much.sh"}).Bytes(1))
+	for range 100 {
+		d.ExpectWorks()
+	}
+	slow.Read()
+	d.ExpectPeakBelow(d.Supervisor("www"), 32)
+}
+
+// Connects in a row that come to nothing, as of a port scan or a health
+// check, do no harm, on unix and TCP sockets.
+func TestConnectsInARow(t *testing.T) {
+	for name, listen := range map[string]string{"unix": "", "tcp": "listen = 127.0.0.1:{{PORT}}\n"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := suite.Start(t, oneWorker+listen)
+			network := "unix"
+			if name == "tcp" {
+				network = "tcp"
+			}
+			const n = 10000
+			for range n {
+				c, err := net.Dial(network, d.Address())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if tcp, ok := c.(*net.TCPConn); ok {
+					// A reset leaves no port in TIME_WAIT.
+					if err := tcp.SetLinger(0); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := c.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			d.ExpectWorks()
+		})
+	}
+}
+
+// With its descriptors exhausted a supervisor accepts later; nothing dies, no
+// processor is burnt, and when there are descriptors again everybody is served.
+func TestDescriptorsExhausted(t *testing.T) {
+	t.Parallel()
+	d := suite.Start(t, oneWorker)
+	d.ExpectWorks()
+	pid := d.Supervisor("www")
+	limit := unix.Rlimit{Cur: uint64(harness.OpenFiles(pid)) + 3, Max: 4096}
+	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &limit, nil); err != nil {
+		t.Fatal(err)
+	}
+	var waiting []*harness.Conn
+	for range 30 {
+		c := d.Dial()
+		c.Send(d.Request(harness.Request{Path: "/ping"}).Head(1))
+		waiting = append(waiting, c)
+	}
+	d.Log.Expect(`too many open files`)
+	before := harness.ProcessorTime(t, pid)
+	const while = time.Second
+	harness.Throughout(t, while, func() error {
+		if !harness.Alive(pid) {
+			return fmt.Errorf("the supervisor died")
+		}
+		return nil
+	})
+	if used := harness.ProcessorTime(t, pid) - before; used > while/5 {
+		t.Errorf("the supervisor used %v of %v", used, while)
+	}
+	limit.Cur = limit.Max
+	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &limit, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range waiting {
+		c.Send(harness.Stream(harness.Stdin, 1, nil))
+		expectBody(t, c.Response(1), "pong")
+	}
+	d.ExpectWorks()
+	if lines := d.Log.Count("too many open files"); lines > 10 {
+		t.Errorf("%d log lines about it", lines)
+	}
+}

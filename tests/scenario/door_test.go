@@ -1,0 +1,171 @@
+//go:build integration
+
+package scenario
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/anyfpm/anyfpm/tests/cgicase"
+	"github.com/anyfpm/anyfpm/tests/harness"
+)
+
+const httpDoor = "[www]\npm = static\npm.max_children = 2\nlisten.http = 127.0.0.1:{{PORT}}\nhttp.root = {{WWW}}\n"
+
+// door returns the address of the HTTP door of the service.
+func door(t *testing.T, d *harness.Daemon) string {
+	t.Helper()
+	text, err := os.ReadFile(d.Conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if key, value, _ := strings.Cut(line, "="); strings.TrimSpace(key) == "listen.http" {
+			return strings.TrimSpace(value)
+		}
+	}
+	t.Fatal("no listen.http in the configuration")
+	return ""
+}
+
+// browser sends requests to the door and follows no redirect.
+func browser(t *testing.T, d *harness.Daemon) cgicase.Fetch {
+	t.Helper()
+	return harness.Browser("http://" + door(t, d)).Fetch
+}
+
+// The HTTP door gives CGI programs the same as a web server does.
+func TestDoorCGI(t *testing.T) {
+	suite.Everybody(t, httpDoor, func(t *testing.T, d *harness.Daemon) {
+		cgicase.Run(t, d.Sandbox, browser(t, d), cgicase.Languages, cgicase.Semantics, cgicase.PathInfo)
+	})
+}
+
+// Files that are not executable are sent as they are, with their type, in
+// part when asked so, and not at all when the client has them.
+func TestDoorFiles(t *testing.T) {
+	suite.Everybody(t, httpDoor, func(t *testing.T, d *harness.Daemon) {
+		fetch := browser(t, d)
+		d.File("style.css", "body{}")
+		d.File("index.html", "<h1>index</h1>")
+		d.File("sub/index.html", "<h1>sub</h1>")
+		d.File("sub/empty/only.txt", "text")
+		for path, want := range map[string]struct {
+			status     int
+			mime, body string
+		}{
+			"/style.css":          {200, "text/css; charset=utf-8", "body{}"},
+			"/":                   {200, "text/html; charset=utf-8", "<h1>index</h1>"},
+			"/sub/":               {200, "text/html; charset=utf-8", "<h1>sub</h1>"},
+			"/sub/empty/only.txt": {200, "text/plain; charset=utf-8", "text"},
+			"/missing.css":        {404, "", ""},
+			"/style.css/more":     {404, "", ""},
+		} {
+			got := fetch(t, "GET", path, "", nil)
+			if got.Status != want.status || (want.status == 200 && (got.Body != want.body || got.Header.Get("Content-Type") != want.mime)) {
+				t.Errorf("%s got %v, want %+v", path, got, want)
+			}
+		}
+		if got := fetch(t, "GET", "/sub", "", nil); got.Status != 301 || !strings.HasSuffix(got.Header.Get("Location"), "/sub/") {
+			t.Errorf("/sub got %v, want a redirect to /sub/", got)
+		}
+		if got := fetch(t, "GET", "/sub/empty/", "", nil); got.Status != 403 && got.Status != 404 {
+			t.Errorf("a directory without an index got %v", got)
+		}
+		if got := fetch(t, "GET", "/style.css", "", map[string]string{"Range": "bytes=1-3"}); got.Status != 206 || got.Body != "ody" {
+			t.Errorf("a range got %v", got)
+		}
+		if got := fetch(t, "POST", "/style.css", "x", nil); got.Status != 405 {
+			t.Errorf("POST to a file got %v", got)
+		}
+	})
+}
+
+// No request gets anything from outside the document root.
+func TestDoorTraversal(t *testing.T) {
+	suite.Everybody(t, httpDoor, func(t *testing.T, d *harness.Daemon) {
+		const secret = "the secret"
+		for _, path := range []string{"secret.txt", "www-secret/secret.txt"} {
+			file := d.Path(path)
+			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, []byte(secret), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d.File("sub/file.txt", "harmless")
+		for _, path := range []string{
+			"/../secret.txt", "/sub/../../secret.txt", "/./../secret.txt", "//../secret.txt",
+			"/%2e%2e/secret.txt", "/%2e%2e%2fsecret.txt", "/..%2fsecret.txt", "/sub/%2e%2e/%2e%2e/secret.txt",
+			"/..%5csecret.txt", "/..\\secret.txt", "/%252e%252e/secret.txt", "/..;/secret.txt",
+			"/../www-secret/secret.txt", "/" + d.Path("secret.txt"), "/%2f" + strings.TrimPrefix(d.Path("secret.txt"), "/"),
+			"/sub/file.txt%00/../../../secret.txt", "secret.txt", "*", "",
+			"http://localhost/../secret.txt", "/.%2e/secret.txt", "/%c0%ae%c0%ae/secret.txt",
+		} {
+			t.Run(path, func(t *testing.T) {
+				status, body := rawGet(t, door(t, d), path)
+				if strings.Contains(body, secret) {
+					t.Errorf("got the secret with status %d", status)
+				}
+				if status == 200 {
+					t.Errorf("status 200 with %q", body)
+				}
+			})
+		}
+		if got := browser(t, d)(t, "GET", "/sub/../sub/file.txt", "", nil); got.Body != "harmless" && got.Status/100 != 3 {
+			t.Errorf("dots inside the root got %v", got)
+		}
+		d.ExpectWorks()
+	})
+}
+
+// rawGet sends a request line as it is; a client library would put it right.
+func rawGet(t *testing.T, address, target string) (status int, body string) {
+	t.Helper()
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close() //nolint:errcheck // read only
+	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", target); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		return 0, "" // closed without an answer, which gives nothing away
+	}
+	got := harness.ReadHTTP(t, res)
+	return got.Status, got.Body
+}
+
+// A pool may speak HTTP alone.
+func TestListenProtocolHTTP(t *testing.T) {
+	suite.Everybody(t, "[www]\nlisten = 127.0.0.1:{{PORT}}\nlisten.protocol = http\nhttp.root = {{WWW}}\npm = ondemand\npm.max_children = 2\n", func(t *testing.T, d *harness.Daemon) {
+		got := harness.Browser("http://"+d.Address()).Fetch(t, "GET", "/works.sh", "", nil)
+		if got.Status != 200 || got.Body != "works" {
+			t.Errorf("got %v", got)
+		}
+	})
+}
+
+// The queue and its limits are the same behind the HTTP door.
+func TestDoorBusy(t *testing.T) {
+	t.Parallel()
+	d := suite.Start(t, "[www]\npm = static\npm.max_children = 1\nqueue.max_length = 0\nlisten.http = 127.0.0.1:{{PORT}}\nhttp.root = {{WWW}}\n")
+	gate := d.Gate()
+	held := d.Go(harness.Request{Path: "/hold.sh"})
+	d.AwaitProcesses("hold.sh", 1)
+	got := browser(t, d)(t, "GET", "/works.sh", "", nil)
+	if got.Status != 503 || got.Header.Get("Retry-After") == "" {
+		t.Errorf("got %v, want 503 with Retry-After", got)
+	}
+	gate.Open(1)
+	<-held
+}
