@@ -26,9 +26,10 @@ func (c *poolCheck) identity() {
 // worker resolves who the workers run as.
 func (c *poolCheck) worker() {
 	p := c.pool
+	before := len(c.faults)
 	found := c.knownUser("user", p.User, "")
 	gid, grouped := c.knownGroup("group", p.Group, "")
-	if !c.opt.Root || p.User == "" && p.Group == "" {
+	if !c.opt.Root || p.User == "" && p.Group == "" || len(c.faults) > before {
 		return
 	}
 	var who Credential
@@ -38,7 +39,7 @@ func (c *poolCheck) worker() {
 		if !isDigits(p.User) {
 			who.User, who.Home = found.Name, found.Home
 		}
-	case isDigits(p.User) && p.User != "":
+	case p.User != "": // a number that nobody has
 		who.UID = parseID(p.User)
 	}
 	if grouped {
@@ -53,13 +54,10 @@ func (c *poolCheck) worker() {
 // knownUser looks a user up; nil if there is none, which is a fault unless it
 // is given by number.
 func (c *poolCheck) knownUser(directive, name, suffix string) *User {
-	if name == "" && !c.has(directive) {
+	if name == "" {
 		return nil
 	}
 	if isDigits(name) {
-		if name == "" {
-			return nil
-		}
 		return c.opt.System.LookupUser(name, true)
 	}
 	found := c.opt.System.LookupUser(name, false)
