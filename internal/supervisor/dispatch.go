@@ -141,14 +141,3 @@ func (s *Supervisor) stop(a pool.Action) {
 		w.kill(sig)
 	}
 }
-
-// setLimit applies the pool's share of process.max: how many workers it may
-// have; -1 is no limit.
-func (s *Supervisor) setLimit(workers int) {
-	more := -1
-	if workers >= 0 {
-		s.pool.Snapshot(&s.snap, s.loop.Now())
-		more = max(0, workers-s.snap.Total)
-	}
-	s.perform(s.pool.SetLimit(s.loop.Now(), more))
-}

@@ -63,6 +63,7 @@ func (r *recorder) Ready()                      { close(r.ready) }
 func (r *recorder) Failed(reason string)        { r.failed <- reason }
 func (r *recorder) Quiet()                      { r.quiet <- struct{}{} }
 func (r *recorder) Crashed(int, syscall.Signal) {}
+func (r *recorder) Usage(int, int)              {}
 func (r *recorder) Status(uint64, []byte)       {}
 
 // defaults is a pool as internal/config would hand it over.

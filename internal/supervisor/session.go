@@ -172,7 +172,7 @@ func (s *session) run() error {
 	if err := s.addDoors(); err != nil {
 		return err
 	}
-	if s.start.Limit > 0 {
+	if s.start.Limit >= 0 {
 		s.sup.setLimit(s.start.Limit)
 	}
 	go s.receive(l)
@@ -282,6 +282,11 @@ func (s *session) Quiet() { s.tell(&control.Quiet{}) }
 // Crashed implements Events.
 func (s *session) Crashed(pid int, sig syscall.Signal) {
 	s.tell(&control.WorkerExited{PID: pid, Signal: int(sig)})
+}
+
+// Usage implements Events.
+func (s *session) Usage(workers, wanted int) {
+	s.tell(&control.Usage{Workers: workers, Wanted: wanted})
 }
 
 // Status implements Events.

@@ -66,6 +66,8 @@ type Events interface {
 	Quiet()
 	// Crashed: a worker died on a signal nobody sent it.
 	Crashed(pid int, sig syscall.Signal)
+	// Usage: under process.max, how many workers the pool has and wants.
+	Usage(workers, wanted int)
 	// Status is the answer to a question for the status, as JSON.
 	Status(id uint64, status []byte)
 }
@@ -95,6 +97,7 @@ type Supervisor struct {
 	access      *accessLog // nil without one
 	masterPID   int
 	generation  int // counts reloads
+	quota       quota
 	doors       []*door
 	started     bool   // package pool is started
 	serving     bool   // connections are accepted
@@ -158,6 +161,7 @@ func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, proc
 		hasZygote: r.Zygote() != nil,
 	}
 	s.compat.php = cfg.Runner == config.RunnerPHP
+	s.quota.limit = unlimited
 	s.parseClients()
 	if cfg.RlimitFiles > 0 {
 		s.limits = []proc.Limit{{Resource: unix.RLIMIT_NOFILE, Value: uint64(cfg.RlimitFiles)}}
@@ -238,6 +242,7 @@ func (s *Supervisor) afterBatch() {
 	if len(s.resumable) > 0 {
 		s.resumeRelays()
 	}
+	s.checkQuota()
 	if at, ok := s.pool.Next(); ok {
 		s.loop.Set(s.poolTimer, at)
 	} else {
