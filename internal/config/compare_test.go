@@ -23,7 +23,7 @@ var differences = []struct {
 		"php-fpm's line counter goes on from where the included file ended; ours names the true line",
 	},
 	{
-		`^$`, `^ERROR: \[pool \w+\] invalid port value '\d+'$`,
+		`^$`, `^ERROR: invalid port value '\d+'$`,
 		"php-fpm finds out when it binds",
 	},
 	{

@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // ErrGlobAborted is returned for a pattern with a wildcard in a directory that
@@ -72,10 +73,10 @@ func globPart(dir, part string) ([]string, error) {
 		at = "."
 	}
 	entries, err := os.ReadDir(at)
-	if err != nil {
-		if info, statErr := os.Stat(at); statErr == nil && !info.IsDir() {
-			return nil, nil
-		}
+	switch {
+	case errors.Is(err, syscall.ENOTDIR):
+		return nil, nil
+	case err != nil:
 		return nil, ErrGlobAborted
 	}
 	var matches []string

@@ -1,12 +1,14 @@
 package config
 
-// resolve looks up the users and groups of all pools, as php-fpm does last.
+// resolve looks up the users and groups of all pools, and checks addresses, as
+// php-fpm does last.
 func (l *loader) resolve() {
 	l.now = resolving
 	for _, pool := range l.config.Pools {
 		c := &poolCheck{loader: l, pool: pool}
 		c.identity()
 	}
+	l.checkAddresses()
 }
 
 func (c *poolCheck) identity() {

@@ -14,11 +14,13 @@ const maxIncludes = 5
 func (l *loader) readFile(path string) bool {
 	nowhere := place{file: path}
 	if path == "" {
+		l.unsure[nil] = true
 		l.fault(nowhere, ErrorLevel, nil, "configuration filename is empty")
 		return false
 	}
 	data, err := l.opt.System.ReadFile(path)
 	if err != nil {
+		l.unsure[l.current] = true
 		l.fault(nowhere, ErrorLevel, nil, fmt.Sprintf("failed to open configuration file '%s': %s", path, errno(err)))
 		return false
 	}

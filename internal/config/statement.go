@@ -35,8 +35,8 @@ func (e *syntaxError) hint() string {
 	switch e.at {
 	case tokenEnd, tokenEndOfLine:
 		return "; a quote, a bracket or ${ is not closed on this line, or an operand is missing"
-	case '=', '&', '|', '^', '~', '!', '(', ')', '{', '}', '"', '$':
-		return "; a value with any of = & | ^ ~ ! ( ) { } needs double quotes"
+	case '=', '&', '|', '^', '~', '!', '(', ')':
+		return "; a value with any of = & | ^ ~ ! ( ) needs double quotes"
 	case tokenTrue, tokenFalse, tokenNull:
 		return "; yes, no, on, off, true, false, none and null are words of their own: put the text in double quotes"
 	default:

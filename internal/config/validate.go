@@ -22,7 +22,7 @@ func (l *loader) process() {
 		c.run()
 	}
 	l.checkStatusPools()
-	l.checkAddresses()
+	l.checkShared()
 	for _, pool := range l.config.Pools {
 		c := &poolCheck{loader: l, pool: pool}
 		c.accessLog()

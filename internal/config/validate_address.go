@@ -1,6 +1,9 @@
 package config
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // A door is an address that something of the configuration listens on.
 type door struct {
@@ -73,28 +76,36 @@ func (l *loader) doors() []door {
 	return doors
 }
 
-// checkAddresses finds addresses that are used twice, and those that cannot be
-// listened on.
-func (l *loader) checkAddresses() {
+// checkShared finds addresses that are used twice, be they written in
+// different ways.
+func (l *loader) checkShared() {
 	doors := l.doors()
-	parsed := make([]string, len(doors))
-	for i, d := range doors {
+	key := func(d door) string {
 		network, address, err := ParseListen(d.address)
-		if d.directive == "control.listen" && isInet(d.address) {
-			err = fmt.Errorf("control.listen must be the path of a unix socket")
-		}
 		if err != nil {
-			parsed[i] = d.address
-			defer l.blameDoor(d, err.Error())
-			continue
+			return d.address
 		}
-		parsed[i] = network + " " + address
+		return network + " " + address
 	}
 	for i := range doors {
 		for j := i + 1; j < len(doors); j++ {
-			if parsed[i] == parsed[j] {
-				l.blameDoor(doors[j], sharedAddress(doors[i], doors[j]))
+			if key(doors[i]) == key(doors[j]) {
+				l.blameDoor(doors[j], "unable to set "+sharedAddress(doors[i], doors[j]))
 			}
+		}
+	}
+}
+
+// checkAddresses finds addresses that cannot be listened on. php-fpm finds out
+// when it opens them, last of all.
+func (l *loader) checkAddresses() {
+	for _, d := range l.doors() {
+		_, _, err := ParseListen(d.address)
+		if d.directive == "control.listen" && isInet(d.address) {
+			err = errors.New("control.listen must be the path of a unix socket")
+		}
+		if err != nil {
+			l.fault(d.at, ErrorLevel, d.pool, err.Error())
 		}
 	}
 }
@@ -102,12 +113,12 @@ func (l *loader) checkAddresses() {
 // sharedAddress is php-fpm's text for two pools, extended for other doors.
 func sharedAddress(first, second door) string {
 	if first.pool != nil && second.pool != nil && first.owner != second.owner {
-		return fmt.Sprintf("unable to set listen address as it's already used in another pool '%s'", first.owner)
+		return fmt.Sprintf("listen address as it's already used in another pool '%s'", first.owner)
 	}
 	if first.pool == second.pool {
-		return fmt.Sprintf("unable to set %s as '%s' is already used by %s", second.directive, second.address, first.directive)
+		return fmt.Sprintf("%s as '%s' is already used by %s", second.directive, second.address, first.directive)
 	}
-	return fmt.Sprintf("unable to set %s as '%s' is already used by %s of pool '%s'", second.directive, second.address, first.directive, first.owner)
+	return fmt.Sprintf("%s as '%s' is already used by %s of pool '%s'", second.directive, second.address, first.directive, first.owner)
 }
 
 func (l *loader) blameDoor(d door, text string) {

@@ -157,7 +157,7 @@ func (l *loader) noticeGroups(groups []group, pool *Pool) {
 	s := section{global: &l.config.Global, pool: pool}
 	for _, g := range groups {
 		for _, d := range g.directives {
-			if m, ok := s.given().values[d.name]; ok {
+			if m, ok := s.given().values[d.name]; ok && !d.isStandard(&s) {
 				l.noticeEffect(d.name, d.effect, d.reason, pool, m.at)
 			}
 		}
