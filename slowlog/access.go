@@ -1,0 +1,83 @@
+package slowlog
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/anyfpm/anyfpm/internal/procfs"
+)
+
+// denied reports whether an error says that a process may not be read.
+func denied(err error) bool {
+	return errors.Is(err, fs.ErrPermission) // EPERM and EACCES
+}
+
+// as runs f on a thread of its own that has the ids of owner, and returns when
+// f has.
+//
+// The kernel lets a process be read by whom its real and filesystem ids allow.
+// Root without CAP_SYS_PTRACE, which is what a container gives, is not among
+// them for a worker that runs as somebody else; but it may take on the
+// worker's ids. The effective ids stay, so the thread keeps its other powers,
+// and only this thread changes: raw system calls do not touch the others, and
+// the runtime ends a locked thread with its goroutine.
+func as(owner procfs.Owner, f func()) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends here
+		// Changing ids marks the whole process as not dumpable.
+		dumpable, _, _ := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_GET_DUMPABLE, 0, 0)
+		err := become(owner)
+		if err == nil {
+			f()
+		}
+		if dumpable == 1 {
+			unix.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, dumpable, 0)
+		}
+		done <- err
+	}()
+	return <-done
+}
+
+// become gives the calling thread real and filesystem ids, the group first,
+// while it is still allowed.
+func become(owner procfs.Owner) error {
+	keep := ^uintptr(0)
+	uid, gid := uintptr(owner.UID), uintptr(owner.GID)
+	if _, _, e := unix.RawSyscall(unix.SYS_SETRESGID, gid, keep, keep); e != 0 {
+		return fmt.Errorf("cannot take on group %d: %w", owner.GID, e)
+	}
+	if _, _, e := unix.RawSyscall(unix.SYS_SETRESUID, uid, keep, keep); e != 0 {
+		return fmt.Errorf("cannot take on user %d: %w", owner.UID, e)
+	}
+	// These two report no error; what they failed to do shows in what is read.
+	unix.RawSyscall(unix.SYS_SETFSGID, gid, 0, 0)
+	unix.RawSyscall(unix.SYS_SETFSUID, uid, 0, 0)
+	return nil
+}
+
+// whyDenied is the one note on a process that may not be read: what is
+// missing, and what helps.
+func whyDenied(pid int, owner procfs.Owner) string {
+	var hint string
+	scope, _ := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope")
+	switch me := os.Geteuid(); {
+	case strings.TrimSpace(string(scope)) == "3":
+		hint = "kernel.yama.ptrace_scope is 3, which forbids it to everybody"
+	case strings.TrimSpace(string(scope)) == "2":
+		hint = "kernel.yama.ptrace_scope is 2, which forbids it to all without CAP_SYS_PTRACE"
+	case me != 0 && me != owner.UID:
+		hint = fmt.Sprintf("it runs as user %d and this as user %d: run as the same user or with CAP_SYS_PTRACE", owner.UID, me)
+	case me != 0:
+		hint = "it has made itself unreadable (process.dumpable), has capabilities, or is not a descendant (kernel.yama.ptrace_scope is 1)"
+	default:
+		hint = "it has made itself unreadable (process.dumpable) or has more capabilities: CAP_SYS_PTRACE is needed"
+	}
+	return fmt.Sprintf("stacks cannot be read: no permission for process %d: %s", pid, hint)
+}
