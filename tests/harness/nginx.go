@@ -75,13 +75,7 @@ func StartNginx(t T, site Site, as Identity) *Nginx {
 			box.dump()
 		}
 	})
-	Eventually(t, Patience, func() error {
-		c, err := net.Dial("tcp", address)
-		if err != nil {
-			return err
-		}
-		return c.Close()
-	})
+	Eventually(t, Patience, func() error { return Listening(address) })
 	return n
 }
 

@@ -37,3 +37,17 @@ func FreePort(t T) int {
 	t.Fatalf("no free port between %d and %d", firstPort, lastPort)
 	return 0
 }
+
+// Listening returns nil when somebody accepts connections at an address: a
+// path, or host:port.
+func Listening(address string) error {
+	network := "tcp"
+	if address[0] == '/' {
+		network = "unix"
+	}
+	c, err := net.Dial(network, address)
+	if err != nil {
+		return err
+	}
+	return c.Close()
+}

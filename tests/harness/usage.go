@@ -109,3 +109,21 @@ func ProcessorTime(t T, pid int) time.Duration {
 	}
 	return ticks * time.Second / ticksPerSecond
 }
+
+// Traced returns nil when every thread of a process is being traced.
+func Traced(pid int) error {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+	if err != nil || len(threads) == 0 {
+		return fmt.Errorf("cannot find threads of process %d", pid)
+	}
+	for _, file := range threads {
+		tracer, err := sumFields(file, "TracerPid")
+		if err != nil {
+			return err
+		}
+		if tracer == 0 {
+			return fmt.Errorf("%s is not traced", file)
+		}
+	}
+	return nil
+}

@@ -4,7 +4,6 @@ package scenario
 
 import (
 	"fmt"
-	"net"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -137,13 +136,7 @@ func TestQuickstart(t *testing.T) {
 		Dir:  root,
 		As:   harness.Current(),
 	})
-	harness.Eventually(t, harness.Patience, func() error {
-		c, err := net.Dial("tcp", address)
-		if err != nil {
-			return err
-		}
-		return c.Close()
-	})
+	harness.Eventually(t, harness.Patience, func() error { return harness.Listening(address) })
 	browser := harness.Browser("http://" + address)
 	index := browser.Fetch(t, "GET", "/", "", nil)
 	links := regexp.MustCompile(`(?:href|src)="([^"]+)"`).FindAllStringSubmatch(index.Body, -1)

@@ -77,7 +77,7 @@ func TestReload(t *testing.T) {
 
 // A configuration with faults changes nothing: the old one goes on serving.
 func TestReloadOfBadConfiguration(t *testing.T) {
-	suite.Everybody(t, oneWorker, func(t *testing.T, d *harness.Daemon) {
+	suite.Everybody(t, oneWorker, func(_ *testing.T, d *harness.Daemon) {
 		d.Configure("[www]\npm = sometimes\n")
 		d.Signal(syscall.SIGUSR2)
 		d.Log.Expect("ERROR: .*invalid process manager")

@@ -90,7 +90,7 @@ func TestTermIsFast(t *testing.T) {
 
 // TERM overrides a QUIT that takes too long for the operator.
 func TestTermAfterQuit(t *testing.T) {
-	suite.Everybody(t, oneWorker, func(t *testing.T, d *harness.Daemon) {
+	suite.Everybody(t, oneWorker, func(_ *testing.T, d *harness.Daemon) {
 		d.Gate()
 		out := d.Go(harness.Request{Path: "/hold.sh"})
 		d.AwaitProcesses("hold.sh", 1)
@@ -105,7 +105,7 @@ func TestTermAfterQuit(t *testing.T) {
 
 // A script that ignores TERM is killed.
 func TestStopOfStubbornScript(t *testing.T) {
-	suite.Everybody(t, oneWorker, func(t *testing.T, d *harness.Daemon) {
+	suite.Everybody(t, oneWorker, func(_ *testing.T, d *harness.Daemon) {
 		d.Script("stubborn.sh", "#!/bin/sh\ntrap '' TERM INT QUIT HUP\nwhile :; do sleep 1000; done")
 		out := d.Go(harness.Request{Path: "/stubborn.sh"})
 		d.AwaitProcesses("stubborn.sh", 1)
