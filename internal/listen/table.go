@@ -122,3 +122,6 @@ func (t *Table) Release() {
 		delete(t.sockets, name)
 	}
 }
+
+// SetLog makes log the one for the lines to come.
+func (t *Table) SetLog(log *slog.Logger) { t.log = log }

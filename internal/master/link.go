@@ -1,0 +1,250 @@
+package master
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/anyfpm/anyfpm/internal/control"
+	"github.com/anyfpm/anyfpm/internal/logfile"
+	"github.com/anyfpm/anyfpm/internal/proc"
+)
+
+const (
+	// queueLength is how many messages may wait for a supervisor. One that
+	// reads so little is broken.
+	queueLength = 64
+	// silentExit is how long a supervisor may live on after it has closed its
+	// control socket.
+	silentExit = time.Second
+
+	// What a supervisor may send: a snapshot has a row for each worker.
+	messageBase      = 256 << 10
+	messagePerWorker = 16 << 10
+)
+
+// A link is the process of a supervisor and the connection to it.
+type link struct {
+	master *Master
+	owner  *supervisor
+	pid    int // 0 until it runs
+	conn   *control.Conn
+	out    chan outgoing
+	closed chan struct{}
+}
+
+// outgoing is a message for a supervisor. If logs is set the descriptors of
+// the pool's logs go with it, and message makes it of their names.
+type outgoing struct {
+	message func(names []string, fds []int) (control.Message, []int)
+	logs    *errorLog
+}
+
+// connect starts the process of s and sends it its configuration.
+func (m *Master) connect(s *supervisor) (*link, error) {
+	conn, file, err := control.Pair()
+	if err != nil {
+		return nil, err
+	}
+	conn.Limit(messageBase+messagePerWorker*s.cfg.MaxChildren, 0)
+	k := &link{master: m, owner: s, conn: conn, out: make(chan outgoing, queueLength), closed: make(chan struct{})}
+	k.sendStart()
+	m.helpers.Go(k.write)
+	m.helpers.Go(k.read)
+	path, args := m.opts.Supervisor(s.cfg.Name)
+	spec := proc.Spec{
+		Path: path, Args: args, Env: m.environ,
+		Files:   []int{m.null, m.null, unix.Stderr, int(file.Fd())},
+		Setpgid: true,
+	}
+	m.starter.Go(spec, func(pid int, err error) {
+		_ = file.Close() // the child has its own
+		m.loop.Post(func() { k.started(pid, err) })
+	}, func(exit proc.Exit) {
+		m.loop.Post(func() { s.exited(exit) })
+	})
+	return k, nil
+}
+
+func (k *link) started(pid int, err error) {
+	s := k.owner
+	if err != nil {
+		s.gone(err)
+		return
+	}
+	k.pid = pid
+	logfile.Printf(s.pool.log(), logfile.LevelDebug, "supervisor %d started", pid)
+	if s.state == supervisorStopping {
+		s.sendStop() // it was told before it was there to hear
+	}
+}
+
+func (k *link) sendStart() {
+	s, m := k.owner, k.master
+	start := &control.Start{
+		Pool: *s.cfg, Global: m.cfg.Global, Generation: s.generation, Prefix: m.opts.Prefix,
+		MasterPID: os.Getpid(), PHPCompat: m.opts.PHP, Limit: s.share.granted,
+	}
+	var sockets []int
+	for _, d := range s.doors {
+		start.FDs = append(start.FDs, d.name)
+		sockets = append(sockets, d.socket.FD)
+	}
+	k.send(outgoing{logs: k.master.errors, message: func(names []string, fds []int) (control.Message, []int) {
+		start.FDs = append(start.FDs, names...)
+		return start, append(sockets, fds...)
+	}})
+}
+
+func (k *link) sendReopen() {
+	k.send(outgoing{logs: k.master.errors, message: func(names []string, fds []int) (control.Message, []int) {
+		return &control.Reopen{FDs: names}, fds
+	}})
+}
+
+func (k *link) sendDrain() { k.tell(&control.Drain{}) }
+func (k *link) sendStop()  { k.tell(&control.Stop{}) }
+
+// tell queues a message without descriptors.
+func (k *link) tell(m control.Message) {
+	if k == nil {
+		return // it never started
+	}
+	k.send(outgoing{message: func([]string, []int) (control.Message, []int) { return m, nil }})
+}
+
+// send queues a message without waiting for the supervisor.
+func (k *link) send(o outgoing) {
+	select {
+	case k.out <- o:
+	default:
+		k.owner.pool.log().Error("the supervisor does not read its messages, killing it")
+		k.owner.kill()
+	}
+}
+
+// write sends what is queued. It runs on a goroutine of its own, since files
+// may be slow to open and supervisors slow to read.
+func (k *link) write() {
+	for {
+		select {
+		case o := <-k.out:
+			if err := k.deliver(o); err != nil {
+				k.post(func() { k.owner.broken(err) })
+			}
+		case <-k.closed:
+			return
+		}
+	}
+}
+
+func (k *link) deliver(o outgoing) error {
+	var names []string
+	var fds []int
+	var openErr error
+	if o.logs != nil {
+		names, fds, openErr = o.logs.descriptors(k.owner.cfg)
+		defer func() {
+			for _, fd := range fds {
+				_ = unix.Close(fd) // the supervisor has its own
+			}
+		}()
+	}
+	message, all := o.message(names, fds)
+	return errors.Join(openErr, k.conn.Send(message, all...))
+}
+
+// read hands the messages of the supervisor to the loop, one at a time: it
+// cannot make the master do more than it has time for.
+func (k *link) read() {
+	for {
+		message, _, err := k.conn.Receive()
+		if err != nil {
+			k.post(func() { k.owner.hungUp(err) })
+			return
+		}
+		handled := make(chan struct{})
+		k.post(func() {
+			k.owner.handle(message)
+			close(handled)
+		})
+		select {
+		case <-handled:
+		case <-k.closed:
+			return
+		}
+	}
+}
+
+// post runs f on the loop unless the link is closed by then.
+func (k *link) post(f func()) {
+	k.master.loop.Post(func() {
+		select {
+		case <-k.closed:
+		default:
+			f()
+		}
+	})
+}
+
+// close ends the connection, once.
+func (k *link) close() {
+	close(k.closed)
+	_ = k.conn.Close() // the process is gone
+}
+
+// hungUp takes the end of the connection, which comes shortly before that of
+// the process unless something is wrong.
+func (s *supervisor) hungUp(err error) {
+	if !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
+		s.pool.log().Error("the supervisor broke the connection, killing it", "err", err)
+		s.kill()
+		return
+	}
+	if s.state < supervisorStopping {
+		s.state = supervisorStopping
+	}
+	s.wakeIn(silentExit)
+}
+
+// broken takes a message that could not be delivered. If the process is gone
+// its exit says so; if a log could not be opened the pool works without it.
+func (s *supervisor) broken(err error) {
+	if errors.Is(err, syscall.EPIPE) {
+		return
+	}
+	s.pool.log().Error("cannot reach the supervisor with all it needs", "err", err)
+}
+
+// handle acts on a message of the supervisor.
+func (s *supervisor) handle(message control.Message) {
+	m := s.pool.master
+	switch message := message.(type) {
+	case *control.Ready:
+		if s.state == supervisorStarting || s.state == supervisorFailing {
+			s.state = supervisorReady
+			s.pool.supervisorReady(s)
+		}
+	case *control.Failed:
+		s.failure = message.Reason
+		if s.state == supervisorStarting || s.state == supervisorReady {
+			s.state = supervisorFailing
+			s.pool.supervisorFailed(s, fmt.Errorf("%s", message.Reason))
+		}
+	case *control.Quiet:
+		if s.state == supervisorReady {
+			s.pool.supervisorQuiet(s)
+		}
+	case *control.Snapshot:
+		m.snapshots.answer(s, message)
+	case *control.Usage:
+		m.shares.update(s, message)
+	case *control.WorkerExited:
+		m.crashed(syscall.Signal(message.Signal))
+	}
+}

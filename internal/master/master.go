@@ -1,0 +1,352 @@
+package master
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/anyfpm/anyfpm/internal/config"
+	"github.com/anyfpm/anyfpm/internal/listen"
+	"github.com/anyfpm/anyfpm/internal/logfile"
+	"github.com/anyfpm/anyfpm/internal/loop"
+	"github.com/anyfpm/anyfpm/internal/proc"
+	"github.com/anyfpm/anyfpm/status"
+)
+
+// orphanPatience bounds the killing of what a dead supervisor left behind.
+const orphanPatience = 5 * time.Second
+
+// A Master runs a service. Its fields belong to the loop.
+type Master struct {
+	opts    Options
+	environ []string // of supervisors
+	cfg     *config.Config
+	phase   phase
+	grace   time.Duration // stopGrace, but in tests
+
+	loop    *loop.Loop
+	reaper  *proc.Reaper
+	starter *proc.Starter
+	helpers sync.WaitGroup // goroutines that end with the loop
+	null    int            // /dev/null
+	born    map[int]bool   // children this process had before it was ours
+
+	errors *errorLog
+	log    *slog.Logger
+	notify notifier
+	table  *listen.Table
+
+	pools   map[string]*pool
+	closing map[*pool]struct{} // no longer configured, or at the end of the service
+
+	reload    *reload // the one under way, or nil
+	shares    shares
+	crashes   []time.Duration // of workers, for emergency_restart_threshold
+	snapshots snapshots
+	history   status.Service // all but the pools
+	operator  *server        // nil without control.listen
+	metrics   *server        // nil without metrics.listen
+	monitor   *monitor
+}
+
+// New returns the master of a service; nothing is opened or started yet.
+func New(opts Options) (*Master, error) {
+	if opts.Config == nil {
+		return nil, errors.New("cannot run a service without a configuration")
+	}
+	m := &Master{
+		opts: opts.withDefaults(), cfg: opts.Config, grace: stopGrace, null: -1,
+		pools: map[string]*pool{}, closing: map[*pool]struct{}{},
+	}
+	m.environ = m.opts.supervisorEnviron()
+	m.notify = newNotifier(m.opts.Environ)
+	m.shares = shares{master: m, members: map[*supervisor]struct{}{}}
+	m.monitor = &monitor{master: m}
+	m.snapshots = snapshots{master: m, open: map[uint64]*question{}}
+	m.history = status.Service{StartTime: time.Now(), LastReload: time.Now()}
+	return m, nil
+}
+
+// Run serves until a signal or an operator ends the service, or ctx does, in
+// the manner of SIGQUIT. It returns when every process of the service is gone.
+// The error is an [InitError] if the service could not start.
+func (m *Master) Run(ctx context.Context) error {
+	logs, err := openErrorLog(&m.cfg.Global, m.opts.Daemon, m.opts.ForceStderr)
+	if err != nil {
+		return m.initFailed(stderrLogger(), err)
+	}
+	m.errors, m.log = logs, logs.log
+	defer func() { m.errors.close() }()
+	m.table = listen.NewTable(m.log)
+	defer m.table.Close()
+	signals, stopSignals := notifySignals()
+	defer stopSignals()
+	if err := m.prepare(); err != nil {
+		return m.initFailed(m.log, err)
+	}
+	defer m.release()
+
+	helping, stopHelping := context.WithCancel(context.Background())
+	m.helpers.Go(func() { _ = m.reaper.Run(helping) })
+	m.helpers.Go(func() { _ = m.starter.Run(helping) })
+	m.helpers.Go(func() { m.takeSignals(helping, signals) })
+	stopWatching := context.AfterFunc(ctx, func() { m.loop.Post(m.finish) })
+	defer stopWatching()
+
+	m.loop.Post(m.start)
+	err = m.loop.Run()
+	m.killLeftovers()
+	stopHelping()
+	m.helpers.Wait()
+	if err == nil {
+		logfile.Printf(m.log, logfile.LevelNotice, "exiting, bye-bye!")
+	}
+	return err
+}
+
+func (m *Master) initFailed(log *slog.Logger, err error) error {
+	LogFaults(log, err)
+	logfile.Printf(log, logfile.LevelError, "FPM initialization failed")
+	return &InitError{Err: err}
+}
+
+// prepare opens everything the service needs before its first process. What
+// it has opened when it fails is closed.
+func (m *Master) prepare() (err error) {
+	defer func() {
+		if err != nil {
+			m.release()
+		}
+	}()
+	LogNotices(m.log, m.opts.Notices)
+	if err := m.confine(); err != nil {
+		return err
+	}
+	if m.loop, err = loop.New(); err != nil {
+		return err
+	}
+	if m.null, err = unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0); err != nil {
+		return fmt.Errorf("cannot open %s: %w", os.DevNull, err)
+	}
+	if err := m.adopt(); err != nil {
+		return err
+	}
+	m.table.Inherit(m.opts.Environ)
+	taken := map[*listen.Socket]string{}
+	for _, p := range m.cfg.Pools {
+		doors, err := openDoors(m.table, p, taken)
+		if err != nil {
+			return err
+		}
+		m.newPool(p, doors)
+	}
+	if err := m.openServers(&m.cfg.Global); err != nil {
+		return err
+	}
+	m.table.LogInherited()
+	m.closeUnused()
+	return writePIDFile(m.cfg.Global.PID)
+}
+
+// confine applies the global limits to this process, from which supervisors
+// and workers have them.
+func (m *Master) confine() error {
+	g := &m.cfg.Global
+	if g.RlimitFiles > 0 {
+		if err := proc.SetLimit(proc.Limit{Resource: unix.RLIMIT_NOFILE, Value: uint64(g.RlimitFiles)}); err != nil {
+			return fmt.Errorf("failed to set rlimit_files for this pool. Please check your system limits or decrease rlimit_files. setrlimit(RLIMIT_NOFILE, %d): %w", g.RlimitFiles, errnoOf(err))
+		}
+	}
+	if g.RlimitCore != 0 {
+		value := uint64(g.RlimitCore)
+		if g.RlimitCore < 0 {
+			value = proc.Unlimited
+		}
+		if err := proc.SetLimit(proc.Limit{Resource: unix.RLIMIT_CORE, Value: value}); err != nil {
+			return fmt.Errorf("failed to set rlimit_core for this pool. Please check your system limits or decrease rlimit_core. setrlimit(RLIMIT_CORE, %d): %w", g.RlimitCore, errnoOf(err))
+		}
+	}
+	if g.ProcessPriority != nil && os.Geteuid() == 0 {
+		return proc.SetNice(*g.ProcessPriority)
+	}
+	return nil
+}
+
+// adopt makes this process the parent of the service's orphans, and notes the
+// children it has from before: they are none of our business.
+func (m *Master) adopt() error {
+	if err := proc.BecomeSubreaper(); err != nil {
+		return err
+	}
+	children, err := proc.Children()
+	if err != nil {
+		return err
+	}
+	m.born = map[int]bool{}
+	for _, pid := range children {
+		m.born[pid] = true
+	}
+	m.reaper = proc.NewReaper(m.orphanEnded)
+	m.starter = proc.NewStarter(m.reaper)
+	return nil
+}
+
+// start is the first thing that happens on the loop.
+func (m *Master) start() {
+	m.opts.SetTitle(fmt.Sprintf("anyfpm: master process (%s)", m.cfg.Path))
+	m.announceRunning()
+	m.errors.launched()
+	m.opts.Ready()
+	waiting := len(m.pools)
+	for _, cfg := range m.cfg.Pools {
+		p := m.pools[cfg.Name]
+		p.start(func(err error) {
+			if err != nil {
+				p.log().Error("the pool does not start", "err", err)
+			}
+			if waiting--; waiting == 0 {
+				m.announceReady()
+			}
+		})
+	}
+}
+
+func (m *Master) announceRunning() {
+	logfile.Printf(m.log, logfile.LevelNotice, "fpm is running, pid %d", os.Getpid())
+}
+
+func (m *Master) announceReady() {
+	if m.phase != phaseRunning {
+		return
+	}
+	logfile.Printf(m.log, logfile.LevelNotice, "ready to handle connections")
+	m.notify.ready()
+	m.monitor.start()
+}
+
+// release gives back what prepare took, but for the sockets of pools.
+func (m *Master) release() {
+	m.operator.close()
+	m.metrics.close()
+	removePIDFile(m.cfg.Global.PID)
+	if m.null >= 0 {
+		_ = unix.Close(m.null)
+	}
+	if m.loop != nil {
+		m.loop.Close()
+	}
+}
+
+// reopenLogs opens all logs anew, in the supervisors too, and touches no
+// worker.
+func (m *Master) reopenLogs() {
+	if err := m.errors.reopen(); err != nil {
+		logfile.Printf(m.log, logfile.LevelError, "unable to re-opened error log file")
+	} else {
+		logfile.Printf(m.log, logfile.LevelNotice, "error log file re-opened")
+	}
+	access := false
+	for _, p := range m.allPools() {
+		access = access || p.cfg.AccessLog != ""
+		for _, s := range p.supervisors() {
+			s.sendReopen()
+		}
+	}
+	if access {
+		logfile.Printf(m.log, logfile.LevelNotice, "access log file re-opened")
+	}
+}
+
+// after runs f on the loop once d is over.
+func (m *Master) after(d time.Duration, f func()) {
+	m.loop.Set(loop.NewTimer(f), m.loop.Now()+d)
+}
+
+// allPools returns the pools of the configuration and those on their way out.
+func (m *Master) allPools() []*pool {
+	return slices.AppendSeq(slices.Collect(maps.Values(m.pools)), maps.Keys(m.closing))
+}
+
+// poolClosing takes a pool out of the configuration.
+func (m *Master) poolClosing(p *pool) {
+	if m.pools[p.cfg.Name] == p {
+		delete(m.pools, p.cfg.Name)
+	}
+	m.closing[p] = struct{}{}
+}
+
+// poolClosed takes the end of a pool's last process.
+func (m *Master) poolClosed(p *pool) {
+	delete(m.closing, p)
+	m.checkEnd()
+}
+
+// closeUnused closes the sockets that no pool accepts on any more. A
+// supervisor that drains has closed its own already.
+func (m *Master) closeUnused() {
+	used := map[*listen.Socket]bool{}
+	for _, p := range m.pools {
+		for _, d := range p.doors {
+			used[d.socket] = true
+		}
+		if p.next != nil {
+			for _, d := range p.next.doors {
+				used[d.socket] = true
+			}
+		}
+	}
+	for _, server := range []*server{m.operator, m.metrics} {
+		if server != nil {
+			used[server.socket] = true
+		}
+	}
+	m.table.CloseUnused(func(s *listen.Socket) bool { return used[s] })
+}
+
+// killOrphans ends what dead supervisors left behind, and then calls done on
+// the loop.
+func (m *Master) killOrphans(done func()) {
+	log := m.log
+	m.helpers.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), orphanPatience)
+		defer cancel()
+		if err := m.starter.KillOrphans(ctx, m.wasBorn); err != nil {
+			log.Error("orphans of a supervisor are left", "err", err)
+		}
+		m.loop.Post(done)
+	})
+}
+
+// killLeftovers makes sure that nothing outlives the service.
+func (m *Master) killLeftovers() {
+	ctx, cancel := context.WithTimeout(context.Background(), orphanPatience)
+	defer cancel()
+	if err := m.starter.KillOrphans(ctx, m.wasBorn); err != nil {
+		m.log.Error("processes are left", "err", err)
+	}
+}
+
+func (m *Master) wasBorn(pid int) bool { return m.born[pid] }
+
+// orphanEnded takes the end of a process that is no supervisor. It is called
+// by the reaper.
+func (m *Master) orphanEnded(exit proc.Exit) {
+	m.loop.Post(func() {
+		switch {
+		case !m.born[exit.PID]:
+			logfile.Printf(m.log, logfile.LevelDebug, "orphan %d ended %s", exit.PID, how(exit))
+		case os.Getpid() == 1:
+			logfile.Printf(m.log, logfile.LevelDebug, "unknown child (%d) exited %s - most likely an orphan process (master process is the init process)", exit.PID, how(exit))
+		default:
+			logfile.Printf(m.log, logfile.LevelWarning, "unknown child (%d) exited %s - potentially a bug or pre exec child (e.g. s6-notifyoncheck)", exit.PID, how(exit))
+		}
+	})
+}

@@ -1,0 +1,126 @@
+package master
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestStatus(t *testing.T) {
+	s := newService(t, "www", "idle", "silent")
+	ondemand(s.cfg.Pools[1])
+	behave(s.cfg.Pools[2], fakeSilent)
+	s.run()
+	s.eventually("the control socket", func() bool { _, err := os.Stat(s.path("control")); return err == nil })
+	s.eventually("the first pool", func() bool { return s.state("www") == poolServing })
+	if info, err := os.Stat(s.path("control")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the control socket has mode %v, %v", info.Mode(), err)
+	}
+	began := time.Now()
+	service, err := NewClient(s.path("control")).Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 2*snapshotTimeout {
+		t.Errorf("took %v", took)
+	}
+	if service.Version != "test" || len(service.Pools) != 3 {
+		t.Fatalf("status %+v", service)
+	}
+	idle, silent, www := service.Pools[0], service.Pools[1], service.Pools[2]
+	if www.Pool != "www" || www.AcceptedConn != 7 || www.Generation != 1 || www.Listen != s.path("www") {
+		t.Errorf("status of a serving pool: %+v", www)
+	}
+	if idle.Pool != "idle" || idle.Unreachable || idle.ProcessManager != "ondemand" || idle.Limits.MaxChildren != 2 {
+		t.Errorf("status of an idle pool: %+v", idle)
+	}
+	if silent.Pool != "silent" || !silent.Unreachable || silent.Failures != 1 {
+		t.Errorf("status of a silent pool: %+v", silent)
+	}
+}
+
+func TestOrders(t *testing.T) {
+	s := newService(t, "www").start()
+	c := NewClient(s.path("control"))
+	if err := c.Reopen(t.Context()); err != nil {
+		t.Error(err)
+	}
+	s.expectLog("error log file re-opened")
+	pid, err := c.Stop(t.Context(), true)
+	if err != nil || pid != os.Getpid() {
+		t.Errorf("stop answers pid %d, %v", pid, err)
+	}
+	if err := s.wait(); err != nil {
+		t.Error(err)
+	}
+	s.expectLog("Terminating ...")
+	var gone *NotRunningError
+	if _, err := c.Status(t.Context()); !errors.As(err, &gone) || !strings.Contains(err.Error(), s.path("control")) {
+		t.Errorf("status after the end: %v", err)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newService(t, "www")
+	s.cfg.Global.MetricsListen = l.Addr().String()
+	l.Close()
+	s.start()
+	response, err := http.Get("http://" + s.cfg.Global.MetricsListen + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || !strings.Contains(string(body), `pool="www"`) {
+		t.Errorf("metrics: %s, %v\n%s", response.Status, err, body)
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
+func TestSystemdIsToldEverything(t *testing.T) {
+	s := newService(t, "www")
+	systemd, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: s.path("notify"), Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer systemd.Close()
+	s.cfg.Global.SystemdInterval = 50 * time.Millisecond
+	s.cfg.Global.SystemdWatchdog = true
+	s.run(func(o *Options) { o.Environ = append(o.Environ, "NOTIFY_SOCKET="+s.path("notify")) })
+	expect := func(want string) {
+		t.Helper()
+		buf := make([]byte, 1024)
+		for {
+			if err := systemd.SetReadDeadline(time.Now().Add(patience)); err != nil {
+				t.Fatal(err)
+			}
+			n, err := systemd.Read(buf)
+			if err != nil {
+				t.Fatalf("waited in vain for %q: %v", want, err)
+			}
+			if strings.HasPrefix(string(buf[:n]), want) {
+				return
+			}
+		}
+	}
+	expect("READY=1\nSTATUS=Ready to handle connections\nMAINPID=")
+	expect("READY=1\nWATCHDOG=1\nSTATUS=Processes active: 1, idle: 0, Requests: 7, slow: 0, Traffic: 140.00req/sec")
+	if err := s.reload(s.cfg); err != nil {
+		t.Error(err)
+	}
+	expect("RELOADING=1\nMONOTONIC_USEC=")
+	expect("READY=1\nSTATUS=Ready to handle connections\nMAINPID=")
+	if err := s.stop(); err != nil {
+		t.Error(err)
+	}
+	expect("STOPPING=1")
+}

@@ -1,0 +1,75 @@
+package master
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/anyfpm/anyfpm/internal/listen"
+)
+
+const (
+	headerTimeout = 5 * time.Second
+	// closeTimeout is how long answers under way may take at the end.
+	closeTimeout = time.Second
+)
+
+type handler = http.Handler
+
+// A server answers HTTP on a socket of the service's table.
+type server struct {
+	socket  *listen.Socket
+	address string // and path, to tell a change
+	http    *http.Server
+	ended   chan struct{}
+}
+
+// serve begins to answer. The socket stays the table's.
+func serve(socket *listen.Socket, address string, h handler) (*server, error) {
+	fd, err := unix.FcntlInt(uintptr(socket.FD), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return nil, fmt.Errorf("cannot serve on %s: %w", address, err)
+	}
+	file := os.NewFile(uintptr(fd), address)
+	listener, err := net.FileListener(file)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return nil, fmt.Errorf("cannot serve on %s: %w", address, err)
+	}
+	s := &server{
+		socket: socket, address: address, ended: make(chan struct{}),
+		http: &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout},
+	}
+	go func() {
+		defer close(s.ended)
+		_ = s.http.Serve(listener) // it ends with close
+	}()
+	return s, nil
+}
+
+// close stops the server once the answers under way are given, or after
+// closeTimeout. A nil server is none.
+func (s *server) close() {
+	if s == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if s.http.Shutdown(ctx) != nil {
+		_ = s.http.Close() // whoever still waits sees the connection end
+	}
+	<-s.ended
+}
+
+// retire is close without waiting: a request that led to it may be one of
+// those under way.
+func (s *server) retire() {
+	if s != nil {
+		go s.close()
+	}
+}

@@ -1,0 +1,135 @@
+package master
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/anyfpm/anyfpm/internal/control"
+	"github.com/anyfpm/anyfpm/internal/loop"
+	"github.com/anyfpm/anyfpm/status"
+)
+
+// snapshotTimeout is how long a supervisor may take to say how its pool is.
+const snapshotTimeout = time.Second
+
+// snapshots collects answers of supervisors.
+type snapshots struct {
+	master *Master
+	lastID uint64
+	open   map[uint64]*question
+}
+
+// A question is asked of all pools at once.
+type question struct {
+	waiting map[*supervisor]struct{}
+	answers map[*supervisor]*status.Snapshot
+	timer   *loop.Timer
+	done    func(status.Service)
+}
+
+// ask collects the state of the service for done, which is called within
+// snapshotTimeout.
+func (n *snapshots) ask(done func(status.Service)) {
+	n.lastID++
+	id := n.lastID
+	q := &question{waiting: map[*supervisor]struct{}{}, answers: map[*supervisor]*status.Snapshot{}, done: done}
+	n.open[id] = q
+	q.timer = loop.NewTimer(func() { n.finish(id) })
+	for _, p := range n.master.pools {
+		if s := p.current; s != nil {
+			q.waiting[s] = struct{}{}
+			s.tell(&control.SnapshotRequest{ID: id})
+		}
+	}
+	if len(q.waiting) == 0 {
+		n.finish(id)
+		return
+	}
+	l := n.master.loop
+	l.Set(q.timer, l.Now()+snapshotTimeout)
+}
+
+// answer takes what one supervisor says. What cannot be understood counts as
+// no answer.
+func (n *snapshots) answer(s *supervisor, a *control.Snapshot) {
+	q := n.open[a.ID]
+	if q == nil {
+		return
+	}
+	if _, asked := q.waiting[s]; !asked {
+		return
+	}
+	delete(q.waiting, s)
+	var snapshot status.Snapshot
+	if json.Unmarshal(a.Status, &snapshot) == nil {
+		q.answers[s] = &snapshot
+	}
+	if len(q.waiting) == 0 {
+		n.finish(a.ID)
+	}
+}
+
+// forget ends the waiting for a supervisor that is gone.
+func (n *snapshots) forget(s *supervisor) {
+	for id, q := range n.open {
+		if _, asked := q.waiting[s]; asked {
+			delete(q.waiting, s)
+			if len(q.waiting) == 0 {
+				n.finish(id)
+			}
+		}
+	}
+}
+
+func (n *snapshots) finish(id uint64) {
+	q := n.open[id]
+	delete(n.open, id)
+	n.master.loop.Clear(q.timer)
+	q.done(n.master.service(q.answers))
+}
+
+// service puts the state of the service together.
+func (m *Master) service(answers map[*supervisor]*status.Snapshot) status.Service {
+	service := m.history
+	service.Version = m.opts.Version
+	service.Time = time.Now()
+	for _, p := range m.pools {
+		service.Pools = append(service.Pools, p.snapshot(answers[p.current]))
+	}
+	slices.SortFunc(service.Pools, func(a, b status.Snapshot) int { return cmp.Compare(a.Pool, b.Pool) })
+	return service
+}
+
+// snapshot completes what the pool's supervisor answered, or makes up for it:
+// a pool without a process is idle, one that did not answer is unreachable.
+func (p *pool) snapshot(answer *status.Snapshot) status.Snapshot {
+	var s status.Snapshot
+	switch {
+	case answer != nil:
+		s = *answer
+	case p.current != nil:
+		p.unreachable++
+		s = status.Snapshot{Unreachable: true}
+	default:
+		s = p.idleSnapshot()
+	}
+	s.Pool, s.Listen, s.StatusPath = p.cfg.Name, p.cfg.Listen, p.cfg.StatusPath
+	s.Generation, s.Failures = p.generation, p.unreachable
+	if p.state == poolFailing || p.state == poolBackoff {
+		s.Failed, s.FailureReason = true, p.failure
+	}
+	return s
+}
+
+func (p *pool) idleSnapshot() status.Snapshot {
+	return status.Snapshot{
+		ProcessManager: string(p.cfg.PM), StartTime: p.since, Runner: string(p.cfg.Runner),
+		Limits: status.Limits{
+			MaxChildren: p.cfg.MaxChildren, StartServers: p.cfg.StartServers,
+			MinSpareServers: p.cfg.MinSpareServers, MaxSpareServers: p.cfg.MaxSpareServers,
+			Concurrency: p.cfg.RunnerConcurrency, Queue: p.cfg.QueueMaxLength,
+		},
+	}
+}

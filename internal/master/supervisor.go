@@ -1,0 +1,191 @@
+package master
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/anyfpm/anyfpm/internal/config"
+	"github.com/anyfpm/anyfpm/internal/logfile"
+	"github.com/anyfpm/anyfpm/internal/loop"
+	"github.com/anyfpm/anyfpm/internal/proc"
+)
+
+// A supervisorState is what a supervisor process is doing, as far as the
+// master knows or has asked for.
+type supervisorState int
+
+const (
+	supervisorStarting supervisorState = iota // not ready to serve
+	supervisorReady                           // serves
+	supervisorFailing                         // its workers do not start; it goes on trying
+	supervisorDraining                        // accepts no more and ends by itself
+	supervisorStopping                        // ends at once
+	supervisorGone                            // has exited, or never started
+)
+
+// String returns the name of the state.
+func (s supervisorState) String() string {
+	switch s {
+	case supervisorStarting:
+		return "starting"
+	case supervisorReady:
+		return "ready"
+	case supervisorFailing:
+		return "failing"
+	case supervisorDraining:
+		return "draining"
+	case supervisorStopping:
+		return "stopping"
+	case supervisorGone:
+		return "gone"
+	default:
+		return "unknown"
+	}
+}
+
+// stopGrace is how long a supervisor may take to end its workers once it was
+// told to stop: it has 5 s itself from TERM to KILL.
+const stopGrace = 10 * time.Second
+
+// A supervisor is one process that runs one generation of a pool.
+type supervisor struct {
+	*link
+	pool       *pool
+	cfg        *config.Pool
+	doors      []door
+	generation int
+	state      supervisorState
+	failure    string // why it is failing
+	began      time.Duration
+	timer      *loop.Timer // to the next step of ending it
+	share      share
+}
+
+// launch starts a supervisor for p with cfg. What becomes of it is told to p.
+func (m *Master) launch(p *pool, cfg *config.Pool, doors []door, generation int) *supervisor {
+	s := &supervisor{pool: p, cfg: cfg, doors: doors, generation: generation, began: m.loop.Now()}
+	s.timer = loop.NewTimer(s.escalate)
+	m.shares.add(s)
+	link, err := m.connect(s)
+	if err != nil {
+		m.loop.Post(func() { s.gone(err) })
+		return s
+	}
+	s.link = link
+	return s
+}
+
+// serving tells whether the supervisor is one that should serve requests, now
+// or soon.
+func (s *supervisor) serving() bool {
+	return s.state == supervisorStarting || s.state == supervisorReady || s.state == supervisorFailing
+}
+
+// drain asks the supervisor to end when its requests have ended, after
+// patience at the latest unless that is negative.
+func (s *supervisor) drain(patience time.Duration) {
+	switch {
+	case !s.serving():
+	case s.state == supervisorStarting || patience == 0:
+		s.stop() // it has no requests, or they do not count
+	default:
+		s.state = supervisorDraining
+		s.sendDrain()
+		if patience > 0 {
+			s.wakeIn(patience)
+		}
+	}
+}
+
+// stop asks the supervisor to end at once.
+func (s *supervisor) stop() {
+	if s.state >= supervisorStopping {
+		return
+	}
+	s.state = supervisorStopping
+	s.sendStop()
+	s.wakeIn(s.pool.master.grace)
+}
+
+// escalate goes from asking for the end to making it.
+func (s *supervisor) escalate() {
+	switch s.state {
+	case supervisorDraining:
+		s.stop()
+	case supervisorStopping:
+		logfile.Printf(s.pool.log(), logfile.LevelWarning, "supervisor %d does not end, killing it", s.pid)
+		s.kill()
+	case supervisorStarting, supervisorReady, supervisorFailing, supervisorGone:
+	}
+}
+
+func (s *supervisor) wakeIn(d time.Duration) {
+	l := s.pool.master.loop
+	l.Set(s.timer, l.Now()+d)
+}
+
+// exited takes the end of the process.
+func (s *supervisor) exited(exit proc.Exit) {
+	l := s.pool.master.loop
+	asked := s.state >= supervisorDraining
+	clean := exit.Status.Exited() && exit.Status.ExitStatus() == 0
+	text := exitText(exit, l.Now()-s.began)
+	level := logfile.LevelWarning
+	if asked && clean {
+		level = logfile.LevelDebug
+	}
+	logfile.Printf(s.pool.log(), level, "supervisor %s", text)
+	if clean && asked {
+		s.gone(nil)
+		return
+	}
+	// It had no chance to end its workers: they are children of this process
+	// now.
+	s.pool.master.killOrphans(func() { s.gone(fmt.Errorf("supervisor %s", text)) })
+}
+
+// gone ends everything that belongs to the supervisor and tells the pool. err
+// is nil if the end was asked for.
+func (s *supervisor) gone(err error) {
+	m := s.pool.master
+	s.state = supervisorGone
+	m.loop.Clear(s.timer)
+	m.shares.remove(s)
+	m.snapshots.forget(s)
+	if s.link != nil {
+		s.close()
+	}
+	s.pool.supervisorGone(s, err)
+}
+
+// exitText is php-fpm's text for the end of a child of this age.
+func exitText(exit proc.Exit, age time.Duration) string {
+	return fmt.Sprintf("%d exited %s after %d.%06d seconds from start", exit.PID, how(exit), age/time.Second, age%time.Second/time.Microsecond)
+}
+
+// how is php-fpm's text for the way a process ended.
+func how(exit proc.Exit) string {
+	sig := exit.Status.Signal()
+	switch {
+	case exit.Status.Exited():
+		return fmt.Sprintf("with code %d", exit.Status.ExitStatus())
+	case exit.Status.CoreDump():
+		return fmt.Sprintf("on signal %d (%s - core dumped)", sig, unix.SignalName(sig))
+	default:
+		return fmt.Sprintf("on signal %d (%s)", sig, unix.SignalName(sig))
+	}
+}
+
+// kill ends the process without asking. The exit that follows finds its
+// orphans.
+func (s *supervisor) kill() {
+	if s.link == nil || s.pid == 0 || s.state == supervisorGone {
+		return
+	}
+	if err := proc.KillGroup(s.pid, syscall.SIGKILL); err != nil {
+		s.pool.log().Error("cannot kill the supervisor", "err", err)
+	}
+}
