@@ -28,13 +28,16 @@ type Fault struct {
 	// Text is the message as it is logged. It begins with php-fpm's text
 	// wherever php-fpm knows the fault; a hint may follow.
 	Text string
+
+	terse bool // String leaves the place out
 }
 
 // String is the fault in one line: its level, its text and, unless the text
-// begins with it, its place.
+// begins with it, its place. Under Options.PHP the place is left out, for what
+// watches php-fpm's log matches whole lines.
 func (f Fault) String() string {
 	at := f.at()
-	if at == "" || strings.HasPrefix(f.Text, "["+at+"]") {
+	if f.terse || at == "" || strings.HasPrefix(f.Text, "["+at+"]") {
 		return fmt.Sprintf("%s: %s", f.Level, f.Text)
 	}
 	return fmt.Sprintf("%s: %s (%s)", f.Level, f.Text, at)

@@ -1,5 +1,7 @@
 package config
 
+import "slices"
+
 // resolve looks up the users and groups of all pools, and checks addresses, as
 // php-fpm does last.
 func (l *loader) resolve() {
@@ -44,7 +46,10 @@ func (c *poolCheck) worker() {
 	case p.User != "": // a number that nobody has
 		who.UID = parseID(p.User)
 	}
-	if grouped {
+	if grouped && gid != who.GID {
+		// initgroups(3) adds the group the process gets, not the user's own.
+		who.Groups = slices.DeleteFunc(slices.Clone(who.Groups), func(g uint32) bool { return g == who.GID || g == gid })
+		who.Groups = append(who.Groups, gid)
 		who.GID = gid
 	}
 	if !c.opt.Test && !c.opt.AllowRoot && (who.UID == 0 || who.GID == 0) && c.sound("user", "group") {

@@ -65,7 +65,7 @@ func newLoader(path string, opt Options) *loader {
 
 // fault records a fault; the one found first decides the stage.
 func (l *loader) fault(at place, level Level, pool *Pool, text string) {
-	f := Fault{File: at.file, Line: at.line, Level: level, Text: text}
+	f := Fault{File: at.file, Line: at.line, Level: level, Text: text, terse: l.opt.PHP}
 	if pool != nil {
 		f.Pool = pool.Name
 	}

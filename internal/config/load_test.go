@@ -123,8 +123,8 @@ func TestCredentials(t *testing.T) {
 		{"", nil},
 		{"user = www-data", &Credential{UID: 33, GID: 33, Groups: []uint32{33}, User: "www-data", Home: "/var/www"}},
 		{"user = 33", &Credential{UID: 33, GID: 33, Groups: []uint32{33}}},
-		{"user = 4242\ngroup = www-data", &Credential{UID: 4242, GID: 33}},
-		{"user = www-data\ngroup = 7", &Credential{UID: 33, GID: 7, Groups: []uint32{33}, User: "www-data", Home: "/var/www"}},
+		{"user = 4242\ngroup = www-data", &Credential{UID: 4242, GID: 33, Groups: []uint32{33}}},
+		{"user = www-data\ngroup = 7", &Credential{UID: 33, GID: 7, Groups: []uint32{7}, User: "www-data", Home: "/var/www"}},
 	} {
 		opt := unprivileged()
 		opt.Root, opt.AllowRoot = true, true

@@ -16,7 +16,7 @@ type Options struct {
 	// PID is the pid file of -g, which the files may replace.
 	PID string
 	// PHP says that the program stands in for php-fpm: the default runner is
-	// php, and default names are php-fpm's.
+	// php, default names are php-fpm's, and faults are php-fpm's lines.
 	PHP bool
 	// Root says that the effective user is root, AllowRoot that workers may be
 	// root as well (-R).

@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -25,5 +26,19 @@ func TestReference(t *testing.T) {
 	}
 	if !bytes.Equal(committed, out.Bytes()) {
 		t.Error("docs/configuration.md is out of date: run go generate ./internal/config")
+	}
+}
+
+// TestReferenceExample loads the configuration that the reference begins with.
+func TestReferenceExample(t *testing.T) {
+	_, rest, _ := strings.Cut(referenceIntro, "```ini\n")
+	example, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("the introduction has no example")
+	}
+	if _, notices, err := Load(write(t, example), Options{Root: true, System: System{
+		CreateLog: func(string) error { return nil }, LookupUser: fakeUser, LookupGroup: fakeGroup,
+	}}); err != nil || len(notices) > 0 {
+		t.Errorf("%v, %v", notices, err)
 	}
 }

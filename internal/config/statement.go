@@ -1,9 +1,6 @@
 package config
 
-import (
-	"strconv"
-	"strings"
-)
+import "strings"
 
 // A statementKind tells the four things a line may say.
 type statementKind int
@@ -90,9 +87,12 @@ func (p *parser) take() token {
 	return t
 }
 
-// expect moves past a token of the given kind or records a syntax error that
-// names it.
-func (p *parser) expect(kind tokenKind) string {
+// require moves past a token of the given kind and returns its text, or
+// records a syntax error that names it, unless there is one already.
+func (p *parser) require(kind tokenKind) string {
+	if p.fault != nil {
+		return ""
+	}
 	if p.ahead.kind != kind {
 		p.unexpected(kind)
 		return ""
@@ -121,187 +121,43 @@ func (p *parser) fail(text string) {
 // statement reads one statement; false means that there was none to emit: an
 // empty line or a syntax error before its end.
 func (p *parser) statement() (statement, bool) {
-	var s statement
 	switch p.ahead.kind {
 	case tokenEndOfLine:
 		p.advance()
-		return s, false
+		return statement{}, false
 	case tokenSection:
-		p.advance()
-		s.kind = sectionStatement
-		s.name = p.strings(false)
-		if p.fault == nil && p.ahead.kind != ']' {
-			p.unexpected(']')
-		}
-		if p.fault != nil {
-			return s, false
-		}
-		p.advance()
-		return s, true
+		return p.section()
 	case tokenLabel:
-		s.name = p.take().text
+		s := statement{kind: entryStatement, name: p.take().text}
 		if p.ahead.kind != '=' {
 			s.kind = bareStatement
 			return s, true
 		}
-		s.kind = entryStatement
+		return p.assignment(s)
 	case tokenOffset:
-		s.kind = listStatement
-		s.name = p.take().text
+		s := statement{kind: listStatement, name: p.take().text}
 		s.key = p.strings(true)
-		if p.fault == nil {
-			p.expect(']')
-		}
-		if p.fault == nil && p.ahead.kind != '=' {
-			p.unexpected('=')
-		}
+		p.require(']')
+		return p.assignment(s)
 	default:
 		p.unexpected()
+		return statement{}, false
 	}
-	if p.fault != nil {
-		return s, false
-	}
-	p.advance() // the '='
-	s.value = p.value()
+}
+
+// section reads the rest of [name].
+func (p *parser) section() (statement, bool) {
+	p.advance()
+	s := statement{kind: sectionStatement, name: p.strings(false)}
+	p.require(']')
 	return s, p.fault == nil
 }
 
-// value reads what stands behind '='.
-func (p *parser) value() string {
-	switch p.ahead.kind {
-	case tokenTrue, tokenFalse, tokenNull:
-		return p.take().text
-	case tokenEndOfLine:
-		p.advance()
-		return ""
-	default:
-		return p.expression()
-	}
-}
-
-// expression reads operands joined by | & ^, which bind alike, from left to
-// right.
-func (p *parser) expression() string {
-	left := p.operand()
-	for p.fault == nil {
-		op := p.ahead.kind
-		if op != '|' && op != '&' && op != '^' {
-			break
-		}
-		p.advance()
-		right := p.operand()
-		a, b := atoi(left), atoi(right)
-		switch op {
-		case '|':
-			a |= b
-		case '&':
-			a &= b
-		case '^':
-			a ^= b
-		}
-		left = strconv.Itoa(int(a))
-	}
-	return left
-}
-
-// operand reads a string, a parenthesised expression or one with ~ or ! in
-// front.
-func (p *parser) operand() string {
-	if p.depth++; p.depth > maxNesting {
-		p.fail("memory exhausted")
-		return ""
-	}
-	defer func() { p.depth-- }()
-	switch p.ahead.kind {
-	case '~':
-		p.advance()
-		return strconv.Itoa(int(^atoi(p.operand())))
-	case '!':
-		p.advance()
-		if atoi(p.operand()) == 0 {
-			return "1"
-		}
-		return "0"
-	case '(':
-		p.advance()
-		inner := p.expression()
-		if p.fault == nil && p.ahead.kind != ')' {
-			p.unexpected('^', '|', '&', ')')
-			return ""
-		}
-		if p.fault == nil {
-			p.advance()
-		}
-		return inner
-	}
-	if !startsString(p.ahead.kind) {
-		p.unexpected()
-		return ""
-	}
-	return p.strings(true)
-}
-
-func startsString(kind tokenKind) bool {
-	switch kind {
-	case tokenRaw, tokenConstant, tokenNumber, tokenString, tokenSpace, tokenDollarCurly, '"':
-		return true
-	default:
-		return false
-	}
-}
-
-// strings joins the adjacent pieces of a string; constants are looked up in
-// values and keys, not in section names.
-func (p *parser) strings(constants bool) string {
-	var b strings.Builder
-	for p.fault == nil && startsString(p.ahead.kind) {
-		switch p.ahead.kind {
-		case tokenDollarCurly:
-			b.WriteString(p.variable())
-		case '"':
-			p.advance()
-			b.WriteString(p.quoted())
-		case tokenConstant:
-			word := p.take().text
-			if value, ok := p.names.constant(word); ok && constants {
-				word = value
-			}
-			b.WriteString(word)
-		default:
-			b.WriteString(p.take().text)
-		}
-	}
-	return b.String()
-}
-
-// quoted reads the rest of a double-quoted string.
-func (p *parser) quoted() string {
-	var b strings.Builder
-	for p.fault == nil {
-		switch p.ahead.kind {
-		case '"':
-			p.advance()
-			return b.String()
-		case tokenQuoted:
-			b.WriteString(p.take().text)
-		case tokenDollarCurly:
-			b.WriteString(p.variable())
-		default:
-			p.unexpected(tokenDollarCurly, tokenQuoted, '"')
-		}
-	}
-	return ""
-}
-
-// variable reads ${NAME}.
-func (p *parser) variable() string {
-	p.advance()
-	name := p.expect(tokenVarname)
+// assignment reads the '=' and the value of s.
+func (p *parser) assignment(s statement) (statement, bool) {
+	p.require('=')
 	if p.fault == nil {
-		p.expect('}')
+		s.value = p.value()
 	}
-	if p.fault != nil {
-		return ""
-	}
-	return p.names.variable(name)
+	return s, p.fault == nil
 }

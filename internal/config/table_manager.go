@@ -63,7 +63,7 @@ var poolManager = group{
 			origin:   own,
 			value:    inPool(percent, func(p *Pool) *float64 { return &p.MaxRequestsJitter }),
 			standard: "10%",
-			about:    "By how much `pm.max_requests` varies from worker to worker, so that not all are replaced at the same time.",
+			about:    "By how much a worker's limit may be below `pm.max_requests`, so that not all are replaced at the same time.",
 		},
 		{
 			name:     "pm.max_memory",
@@ -93,8 +93,8 @@ var poolQueue = group{
 			value:     inPool(integer, func(p *Pool) *int { return &p.QueueMaxLength }),
 			natural:   true,
 			otherwise: "`listen.backlog` if that is positive, else 511",
-			about: "How many requests may wait for a worker. Beyond it a request is answered with 503 and Retry-After at once; with " +
-				"`0` no request waits.",
+			about: "How many requests may wait for a worker; `0` sets no limit. Beyond it a request is answered with 503 and " +
+				"Retry-After at once.",
 		},
 		{
 			name:     "queue.timeout",

@@ -79,19 +79,16 @@ func (l *loader) doors() []door {
 // checkShared finds addresses that are used twice, be they written in
 // different ways.
 func (l *loader) checkShared() {
-	doors := l.doors()
-	key := func(d door) string {
-		network, address, err := ParseListen(d.address)
-		if err != nil {
-			return d.address
+	taken := map[string]door{}
+	for _, d := range l.doors() {
+		key := d.address
+		if network, address, err := ParseListen(d.address); err == nil {
+			key = network + " " + address
 		}
-		return network + " " + address
-	}
-	for i := range doors {
-		for j := i + 1; j < len(doors); j++ {
-			if key(doors[i]) == key(doors[j]) {
-				l.blameDoor(doors[j], "unable to set "+sharedAddress(doors[i], doors[j]))
-			}
+		if first, ok := taken[key]; ok {
+			l.blameDoor(d, "unable to set "+sharedAddress(first, d))
+		} else {
+			taken[key] = d
 		}
 	}
 }
