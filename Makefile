@@ -5,7 +5,7 @@ CC        ?= cc
 PREFIX    ?= /usr/local
 FUZZTIME  ?= 1m
 SCENARIOS ?= ./tests/...
-PHPT      ?= tests/phpt
+PHPT      ?= ../shared/tools/phpt
 
 # Set these for one run: make test TESTFLAGS='-run TestQueue -v'
 TESTFLAGS  ?=
@@ -39,9 +39,9 @@ test-unit: ## the packages by themselves, with the race detector
 	$(GO) test $(RACE) $(TESTFLAGS) ./...
 
 test-scenarios: ## the real binary behind a real nginx, as this user and, for root, as nobody too
-	$(GO) test -tags=integration -count=1 -timeout=8m $(TESTFLAGS) $(SCENARIOS)
+	$(GO) test -tags=integration -count=1 -p=1 -parallel=8 -timeout=8m $(TESTFLAGS) $(SCENARIOS)
 
-test-phpt: build ## php-fpm's own test suite against bin/anyfpm
+test-phpt: build ## php-fpm's own test suite, from the directory PHPT, against bin/anyfpm
 	FPM_ARGS='--php' $(PHPT)/run.sh $(PHPTFLAGS) $(BIN)
 
 lint: ## gofmt, go vet, staticcheck and the house set of golangci-lint, at pinned versions
