@@ -1,0 +1,91 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+
+	"github.com/anyfpm/anyfpm/fcgi"
+)
+
+// maxRedirects is how many local redirects a request may go through.
+const maxRedirects = 10
+
+// retryAfter is what a client is told whose request the pool refused.
+const retryAfter = "1"
+
+// serveScript has the backend perform a request.
+func (g *Gateway) serveScript(w http.ResponseWriter, r *http.Request, t target, redirects int) {
+	logger := g.logger().With(slog.String("uri", r.URL.Path))
+	out := newResponse(w)
+	stderr := &stderrLog{logger: logger}
+	request := &fcgi.Request{Params: g.params(r, t), Stdout: out, Stderr: stderr}
+	body := newBody(w, r)
+	if body != nil {
+		request.Stdin = body
+	}
+	_, err := g.cfg.Backend.Do(r.Context(), request)
+	if body != nil {
+		_ = body.Close() // it has no error
+	}
+	stderr.flush()
+	if err == nil {
+		err = out.end()
+	}
+	switch {
+	case err == nil && out.local == "":
+	case err == nil:
+		g.follow(w, r, out.local, redirects)
+	case out.begun:
+		logger.Info("response broke off", slog.Any("err", err))
+		// The client must not take what it has for the whole response.
+		panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's only way to say so
+	case errors.Is(context.Cause(r.Context()), context.Canceled):
+		// The client has gone.
+	default:
+		status := statusOfFailure(r.Context(), err)
+		logger.Error("request failed", slog.Int("status", status), slog.Any("err", err))
+		if status == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", retryAfter)
+		}
+		errorPage(w, status)
+	}
+}
+
+// statusOfFailure returns the status for a request that has no response.
+func statusOfFailure(ctx context.Context, err error) int {
+	refused, ok := errors.AsType[*fcgi.EndError](err)
+	switch {
+	case ok && refused.Status == fcgi.StatusOverloaded:
+		return http.StatusServiceUnavailable
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(context.Cause(ctx), context.DeadlineExceeded):
+		return http.StatusGatewayTimeout
+	default:
+		return http.StatusBadGateway
+	}
+}
+
+// follow answers as if the client had asked for location (RFC 3875 §6.2.2).
+func (g *Gateway) follow(w http.ResponseWriter, r *http.Request, location string, redirects int) {
+	to, err := url.ParseRequestURI(location)
+	if redirects >= maxRedirects {
+		err = fmt.Errorf("more than %d local redirects", maxRedirects)
+	}
+	if err != nil {
+		g.logger().Error("cannot follow a local redirect", slog.String("uri", r.URL.Path), slog.Any("err", err))
+		errorPage(w, http.StatusBadGateway)
+		return
+	}
+	next := r.Clone(r.Context())
+	if next.Method != http.MethodHead {
+		next.Method = http.MethodGet
+	}
+	next.URL, next.RequestURI = to, location
+	next.Body, next.ContentLength = http.NoBody, 0
+	next.Header.Del("Content-Length")
+	next.Header.Del("Content-Type")
+	g.serve(w, next, redirects+1)
+}
