@@ -74,7 +74,7 @@ func run(args []string, out, progress io.Writer) error {
 		if err != nil {
 			return err
 		}
-		defer remove() //nolint:errcheck // a file in /tmp
+		defer remove()
 		o.binary = binary
 	}
 	return errors.Join(compareAll(o, out, progress), measureAll(o, out, progress))

@@ -100,7 +100,7 @@ func launch(t harness.T, box *harness.Sandbox, args ...string) *harness.Process 
 	if err != nil {
 		t.Fatalf("cannot make a file for the output: %v", err)
 	}
-	defer output.Close() //nolint:errcheck // the peer writes to it, not we
+	defer output.Close()
 	return harness.Run(t, harness.Command{
 		Args:   args,
 		Env:    []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + box.Dir, "TMPDIR=" + box.Tmp},

@@ -75,7 +75,7 @@ func Launch(t T, s Service) *Daemon {
 	if err != nil {
 		t.Fatalf("cannot make a file for the output: %v", err)
 	}
-	defer output.Close() //nolint:errcheck // the service writes to it, not we
+	defer output.Close()
 	args := append([]string{s.Binary}, s.Args...)
 	if !s.Background {
 		args = append(args, "-F")
@@ -216,7 +216,7 @@ func (d *Daemon) finish() {
 	case <-d.Exited():
 	default:
 		d.checkFiles()
-		d.Signal(syscall.SIGTERM)
+		_ = syscall.Kill(d.PID, syscall.SIGTERM) // it may have ended just now
 		d.Wait(Patience)
 	}
 	d.check()

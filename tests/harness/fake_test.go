@@ -44,7 +44,7 @@ func fakeManager(conf string) int {
 	if err != nil {
 		return 78
 	}
-	go fcgi.Serve(l, http.HandlerFunc(runScript)) //nolint:errcheck // ends with the process
+	go fcgi.Serve(l, http.HandlerFunc(runScript))
 
 	file, err := os.OpenFile(directives["error_log"], os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -79,7 +79,7 @@ func readDirectives(conf string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close() //nolint:errcheck // read only
+	defer file.Close()
 	directives := make(map[string]string)
 	lines := bufio.NewScanner(file)
 	for lines.Scan() {

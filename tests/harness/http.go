@@ -63,7 +63,7 @@ func (r HTTPResponse) String() string {
 // ReadHTTP reads a response to its end and closes it.
 func ReadHTTP(t T, r *http.Response) HTTPResponse {
 	t.Helper()
-	defer r.Body.Close() //nolint:errcheck // read only
+	defer r.Body.Close()
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		t.Fatalf("the response ends early: %v, after %d bytes", err, len(body))

@@ -59,7 +59,7 @@ func StartNginx(t T, site Site, as Identity) *Nginx {
 	if err != nil {
 		t.Fatalf("cannot make a file for nginx's output: %v", err)
 	}
-	defer output.Close() //nolint:errcheck // nginx writes to it, not we
+	defer output.Close()
 	n := &Nginx{
 		Process: Run(t, Command{
 			Args:   []string{program, "-c", file, "-e", filepath.Join(box.Logs, "error.log")},

@@ -104,7 +104,7 @@ func (p *Process) awaitStart() error {
 
 func (p *Process) follow(lines *bufio.Scanner) {
 	defer close(p.ended)
-	defer p.reports.Close() //nolint:errcheck // read only
+	defer p.reports.Close()
 	for word, rest := nextReport(lines); word != ""; word, rest = nextReport(lines) {
 		if n, err := strconv.ParseUint(rest, 10, 32); word == "exited" && err == nil {
 			p.status = syscall.WaitStatus(n)

@@ -28,7 +28,7 @@ func (s *Suite) Run(m *testing.M) int {
 		if err != nil {
 			return complain(err)
 		}
-		defer remove() //nolint:errcheck // a file in /tmp
+		defer remove()
 		s.Binary = binary
 	}
 	before := runtime.NumGoroutine()

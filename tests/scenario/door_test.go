@@ -133,7 +133,7 @@ func rawGet(t *testing.T, address, target string) (status int, body string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close() //nolint:errcheck // read only
+	defer c.Close()
 	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", target); err != nil {
 		t.Fatal(err)
 	}

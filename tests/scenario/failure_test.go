@@ -83,7 +83,7 @@ func TestBrokenScripts(t *testing.T) {
 			t.Run(c.name, func(t *testing.T) {
 				path := filepath.Join(d.WWW, "broken")
 				c.make(t, d)
-				defer os.RemoveAll(path) //nolint:errcheck // the sandbox goes anyway
+				defer os.RemoveAll(path)
 				res := d.Get("/broken")
 				if res.Status != c.want {
 					t.Errorf("status %d, want %d; body %q, stderr %q", res.Status, c.want, res.Body, res.Stderr)
