@@ -50,15 +50,13 @@ type dialect struct {
 	instrScale int
 	// indirectFrame says that a thread leads to its frame through a _PyCFrame.
 	indirectFrame bool
-	// kindShift is where the kind begins in the state of a str.
-	kindShift uint
 	// pointerMask takes the tag off a reference in a frame.
 	pointerMask uint64
 }
 
 // dialectOf returns how a version of 3.minor is read, given its layout.
 func dialectOf(minor int, l layout) dialect {
-	d := dialect{layout: l, line: lineLocations, instrScale: 1, kindShift: 2, pointerMask: ^uint64(0)}
+	d := dialect{layout: l, line: lineLocations, instrScale: 1, pointerMask: ^uint64(0)}
 	switch {
 	case minor < 10:
 		d.line = lineLnotab
@@ -67,7 +65,7 @@ func dialectOf(minor int, l layout) dialect {
 	case minor < 13:
 		d.indirectFrame = true
 	case minor > 13:
-		d.kindShift, d.pointerMask = 16, ^uint64(3)
+		d.pointerMask = ^uint64(3)
 	}
 	return d
 }

@@ -6,12 +6,16 @@ import (
 	"github.com/anyfpm/anyfpm/internal/procmem"
 )
 
+// kindShift is where the kind begins in the state of a str; compact and ascii
+// follow it.
+const kindShift = 2
+
 // str reads a str object. Names and file names are always compact, that is in
 // one piece with their characters.
 func (s *sampler) str(r *procmem.Reader, addr uint64) string {
 	s.check(r, addr, s.strType, "str")
 	length := r.U64(addr + strLength)
-	state := r.U32(addr+s.strState) >> s.kindShift
+	state := r.U32(addr+s.strState) >> kindShift
 	kind, compact, ascii := uint64(state&7), state>>3&1 == 1, state>>4&1 == 1
 	if !compact || length > maxString || kind != 1 && kind != 2 && kind != 4 {
 		r.Fail("no str object at %#x: length %d, kind %d", addr, length, kind)

@@ -1,0 +1,87 @@
+package golden
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// RootsVar names directories, separated by colons, that hold other
+// distributions. Interpreters in them are run with chroot, as root.
+const RootsVar = "SLOWLOG_ROOTS"
+
+// BuildsVar names perl source trees that are built but not installed.
+const BuildsVar = "SLOWLOG_PERLS"
+
+// Interpreters lists the interpreters of this machine: the distribution's,
+// pyenv's, and those that the two variables name.
+func Interpreters() []Interpreter {
+	out := inRoot("")
+	home, _ := os.UserHomeDir()
+	for _, path := range glob(home + "/.pyenv/versions/3.*/bin/python3") {
+		version := filepath.Base(filepath.Dir(filepath.Dir(path)))
+		if !strings.HasPrefix(version, "3.6") {
+			out = append(out, Interpreter{Language: python, Name: "python-" + version + "-pyenv", Command: []string{path}})
+		}
+	}
+	for _, root := range filepath.SplitList(os.Getenv(RootsVar)) {
+		out = append(out, inRoot(root)...)
+	}
+	for _, tree := range filepath.SplitList(os.Getenv(BuildsVar)) {
+		out = append(out, Interpreter{
+			Language: perl, Name: "perl-" + filepath.Base(tree),
+			Command: []string{filepath.Join(tree, "perl"), "-I" + filepath.Join(tree, "lib")},
+		})
+	}
+	return out
+}
+
+// inRoot lists the interpreters a distribution has under names with versions.
+func inRoot(root string) []Interpreter {
+	var out []Interpreter
+	for _, known := range []struct {
+		language Language
+		pattern  string
+	}{
+		{python, "/usr/bin/python3.[0-9]*"},
+		{php, "/usr/bin/php-cgi[0-9].[0-9]"},
+		{php, "/usr/bin/php[0-9].[0-9]"},
+		{perl, "/usr/bin/perl5.[0-9]*.[0-9]*"},
+		{ruby, "/usr/bin/ruby[0-9].[0-9]"},
+	} {
+		for _, path := range glob(root + known.pattern) {
+			base := filepath.Base(path)
+			if strings.Contains(base, "-config") || strings.Contains(base, "linux-gnu") {
+				continue
+			}
+			i := Interpreter{Language: known.language, Name: base, Command: []string{path}, Root: root}
+			if root != "" {
+				i.Name += "-" + filepath.Base(root)
+				i.Command = []string{"chroot", root, strings.TrimPrefix(path, root)}
+			}
+			if known.language.Name == "php" {
+				i.Command = append(i.Command, "-q") // no headers
+			}
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+func glob(pattern string) []string {
+	paths, _ := filepath.Glob(pattern)
+	slices.Sort(paths)
+	return paths
+}
+
+// Missing lists the languages none of some interpreters is for.
+func Missing(interpreters []Interpreter) []string {
+	var out []string
+	for _, l := range Languages {
+		if !slices.ContainsFunc(interpreters, func(i Interpreter) bool { return i.Language.Name == l.Name }) {
+			out = append(out, l.Name)
+		}
+	}
+	return out
+}
