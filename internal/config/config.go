@@ -155,6 +155,9 @@ type Pool struct {
 	Env             []KeyValue // $NAME values already resolved; first definition wins
 	PHPValues       []KeyValue // php_value and php_flag
 	PHPAdminValues  []KeyValue // php_admin_value and php_admin_flag
+	PHPArguments    []string   // Options.PHPArguments
+	// PHPScanDir is a further directory with php.ini files; see package phpini.
+	PHPScanDir string
 
 	Runner            RunnerKind
 	RunnerCommand     []string

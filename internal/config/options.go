@@ -30,6 +30,9 @@ type Options struct {
 	// Settings are the php.ini entries of -d; ${NAME} finds them before the
 	// environment.
 	Settings map[string]string
+	// PHPArguments are the options of the command line that are php-cgi's,
+	// each word by itself: -c FILE, -n and -d NAME=VALUE.
+	PHPArguments []string
 	// Constants are PHP constants beyond the built-in ones, such as
 	// PHP_VERSION, that an unquoted word of a value may name.
 	Constants map[string]string

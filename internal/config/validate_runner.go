@@ -18,8 +18,11 @@ func (c *poolCheck) runner() {
 			p.Runner = RunnerPHP
 		}
 	}
-	if p.Runner == RunnerPHP && !c.has("security.limit_extensions") {
-		p.LimitExtensions = slices.Clone(phpExtensions)
+	if p.Runner == RunnerPHP {
+		p.PHPArguments = c.opt.PHPArguments
+		if !c.has("security.limit_extensions") {
+			p.LimitExtensions = slices.Clone(phpExtensions)
+		}
 	}
 	c.runnerCommand()
 	c.runnerIsolation()

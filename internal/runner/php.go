@@ -2,40 +2,43 @@ package runner
 
 import (
 	"slices"
+	"syscall"
 
 	"github.com/anyfpm/anyfpm/internal/config"
+	"github.com/anyfpm/anyfpm/internal/phpini"
 )
 
-// newPHP is php-cgi as a FastCGI program. The pool's php_value and
-// php_admin_value directives become its -d arguments, and its own management
-// of processes is turned off: that is this program's work.
-func newPHP(pool *config.Pool, env []string) (*fastcgiRunner, error) {
+// A PHP is php-cgi as a FastCGI program. Its own management of processes is
+// turned off: that is this program's work.
+type PHP struct {
+	fastcgiRunner
+}
+
+func newPHP(pool *config.Pool, env []string) (*PHP, error) {
 	php := *pool
 	if len(php.RunnerCommand) == 0 {
 		php.RunnerCommand = []string{"php-cgi"}
 	}
 	// The web server's word that a request came through it is for php-cgi as
 	// a CGI program; php-fpm does not ask for it either.
-	args := append(slices.Clone(php.RunnerCommand), "-d", "cgi.force_redirect=0")
-	for _, values := range [][]config.KeyValue{pool.PHPValues, pool.PHPAdminValues} {
-		for _, v := range values {
-			args = append(args, "-d", v.Key+"="+quoteINI(v.Value))
-		}
+	php.RunnerCommand = append(slices.Clone(php.RunnerCommand), "-d", "cgi.force_redirect=0")
+	php.RunnerCommand = append(php.RunnerCommand, phpini.Arguments(pool.PHPArguments, pool, pool.PHPScanDir)...)
+	env = phpini.Environ(env, syscall.Getenv, pool.PHPScanDir)
+	base, err := newFastCGI(&php, append(env, "PHP_FCGI_MAX_REQUESTS=0"))
+	if err != nil {
+		return nil, err
 	}
-	php.RunnerCommand = args
-	env = append(slices.Clone(env), "PHP_FCGI_CHILDREN=0", "PHP_FCGI_MAX_REQUESTS=0")
-	return newFastCGI(&php, env)
+	// php-cgi finishes its request on SIGTERM, however long that takes.
+	base.plan.Terminate = syscall.SIGINT
+	return &PHP{*base}, nil
 }
 
-// quoteINI makes a value one string for PHP's INI scanner, which would take
-// operators and comments in it for its own.
-func quoteINI(value string) string {
-	quoted := []byte{'"'}
-	for i := range len(value) {
-		if value[i] == '"' || value[i] == '\\' {
-			quoted = append(quoted, '\\')
-		}
-		quoted = append(quoted, value[i])
-	}
-	return string(append(quoted, '"'))
+// Inquiry describes a process that prints what the pool's PHP is like, for
+// [ParsePHPFacts]. It reads its program from descriptor 0.
+func (p *PHP) Inquiry() Plan {
+	plan := p.plan
+	plan.Program = []byte(phpInquiry)
+	plan.Args = append(slices.Clone(plan.Args), "-q",
+		"-d", "auto_prepend_file=", "-d", "auto_append_file=", "-d", "opcache.enable=0", "-d", "opcache.preload=")
+	return plan
 }

@@ -12,6 +12,7 @@ package runner
 
 import (
 	"fmt"
+	"syscall"
 
 	"github.com/anyfpm/anyfpm/fcgi"
 	"github.com/anyfpm/anyfpm/internal/cgi"
@@ -44,13 +45,13 @@ const (
 type Wiring uint8
 
 const (
-	// Pipes: stdin, stdout and stderr are the request's own. The worker is a
-	// process per request.
+	// Pipes means that stdin, stdout and stderr are the request's own: the
+	// worker is a process per request.
 	Pipes Wiring = iota
-	// Listener: descriptor 0 is a listening unix socket, as the FastCGI
+	// Listener means that descriptor 0 is a listening unix socket, as the FastCGI
 	// specification (2.2) wants; the supervisor connects to it.
 	Listener
-	// Control: descriptor 0 is a pipe with the worker's program, 1 and 2 are
+	// Control means that descriptor 0 is a pipe with the worker's program, 1 and 2 are
 	// pipes, 3 is a socket to the supervisor (docs/worker-protocol.md).
 	Control
 )
@@ -67,6 +68,9 @@ type Plan struct {
 	// Program is what a Control worker reads from descriptor 0, at most what
 	// a pipe holds (64 KiB).
 	Program []byte
+	// Terminate is the signal that ends the process at once, whatever it does;
+	// zero is SIGTERM. Asked politely it gets SIGTERM in any case.
+	Terminate syscall.Signal
 }
 
 // A Runner is one kind of worker. Its methods are called from the

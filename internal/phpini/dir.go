@@ -1,0 +1,106 @@
+package phpini
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/anyfpm/anyfpm/internal/config"
+)
+
+// fileName is the file in a [Dir].
+const fileName = "php_admin_value.ini"
+
+// A Dir is a directory for PHP_INI_SCAN_DIR. It belongs to the user who made
+// it, so that the workers of a pool with another user cannot change what binds
+// them. A nil Dir is that of a pool with nothing to bind.
+type Dir struct {
+	path   string // of the file system's root
+	inside string // of the pool's root
+}
+
+// Create writes the ini file of a pool. The directory is in the temporary one,
+// of the pool's chroot if it has one and root alone can enter it.
+func Create(pool *config.Pool, root bool) (*Dir, error) {
+	values := binding(pool.PHPAdminValues)
+	if pool.Runner != config.RunnerPHP || len(values) == 0 {
+		return nil, nil
+	}
+	chroot := ""
+	if root {
+		chroot = pool.Chroot
+	}
+	d, err := create(chroot, values)
+	if err != nil {
+		return nil, fmt.Errorf("cannot make php_admin_value binding: %w", err)
+	}
+	return d, nil
+}
+
+func create(chroot string, values []config.KeyValue) (*Dir, error) {
+	dirs, err := topDirs(chroot + "/")
+	if err != nil {
+		return nil, err
+	}
+	parent := os.TempDir()
+	if chroot != "" {
+		parent = chroot + "/tmp"
+		if _, err := os.Stat(parent); err != nil {
+			parent = chroot
+		}
+	}
+	path, err := os.MkdirTemp(parent, "anyfpm-php-")
+	if err != nil {
+		return nil, err
+	}
+	d := &Dir{path: path, inside: strings.TrimPrefix(path, chroot)}
+	if err := d.write(sections(nil, dirs, values)); err != nil {
+		d.Remove()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *Dir) write(text []byte) error {
+	if err := os.WriteFile(filepath.Join(d.path, fileName), text, 0o644); err != nil {
+		return err
+	}
+	return os.Chmod(d.path, 0o755)
+}
+
+// topDirs returns the directories of root, as seen from it.
+func topDirs(root string) ([]string, error) {
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return nil, err
+	}
+	var dirs []string
+	for _, e := range entries {
+		isDir := e.IsDir()
+		if e.Type()&os.ModeSymlink != 0 {
+			info, err := os.Stat(root + e.Name())
+			isDir = err == nil && info.IsDir()
+		}
+		if isDir && safe(e.Name()) && !strings.ContainsAny(e.Name(), "];\"'") {
+			dirs = append(dirs, "/"+e.Name())
+		}
+	}
+	return dirs, nil
+}
+
+// Path is the directory as the pool's workers see it; empty for nil.
+func (d *Dir) Path() string {
+	if d == nil {
+		return ""
+	}
+	return d.inside
+}
+
+// Remove removes the directory. Nothing is to be done about a failure: it is
+// small, and in a directory that is cleaned.
+func (d *Dir) Remove() {
+	if d != nil {
+		_ = os.RemoveAll(d.path)
+	}
+}
