@@ -1,38 +1,66 @@
 package gateway
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
+// lingerTime is how long a client may go on sending a body that nobody wants,
+// while it takes notice of the response. Closing at once would destroy the
+// response on its way.
+const lingerTime = 500 * time.Millisecond
+
+// smallBody is the length of a body that is read before the request goes to
+// the backend.
+const smallBody = 4 << 10
+
 var errBodyClosed = errors.New("the request is over")
 
 // A requestBody is the body of an HTTP request that the backend may read while
 // the response is being written, and after whose Close nothing reads from the
-// connection any more. The body that net/http gives promises neither.
+// connection any more. The body that net/http gives promises neither. A nil
+// requestBody is an empty body.
+//
+// Reading while writing takes net/http's own care of an unread body away: it
+// would take the rest of it for the next request. So a response that begins
+// before the body has ended must say that the connection closes after it.
 type requestBody struct {
 	control *http.ResponseController
 	body    io.Reader
 
-	ended atomic.Bool // read to its end: the connection is at the next request
+	ended atomic.Bool // read to its end
 
 	mu     sync.Mutex // held while reading
 	closed bool
 }
 
-// newBody returns nil for a request without a body.
-func newBody(w http.ResponseWriter, r *http.Request) io.ReadCloser {
+// newBody returns nil for a request without a body. A small body is read at
+// once, so that it never costs the connection; an error is the client's.
+func newBody(w http.ResponseWriter, r *http.Request) (*requestBody, error) {
 	if r.Body == nil || r.Body == http.NoBody {
-		return nil
+		return nil, nil
 	}
-	control := http.NewResponseController(w)
+	b := &requestBody{control: http.NewResponseController(w), body: r.Body}
+	if r.ContentLength >= 0 && r.ContentLength <= smallBody {
+		small, err := io.ReadAll(r.Body)
+		b.body = bytes.NewReader(small)
+		b.ended.Store(err == nil)
+		return b, err
+	}
 	// HTTP/2 needs no permission, and a recorder in a test cannot give it.
-	_ = control.EnableFullDuplex()
-	return &requestBody{control: control, body: r.Body}
+	_ = b.control.EnableFullDuplex()
+	if strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
+		// net/http says so at the first Read, but not once the response has
+		// begun; and a script may begin before it reads.
+		w.WriteHeader(http.StatusContinue)
+	}
+	return b, nil
 }
 
 // Read reads from the client.
@@ -42,6 +70,11 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	if b.closed {
 		return 0, errBodyClosed
 	}
+	return b.read(p)
+}
+
+// read notes the end. The lock is held.
+func (b *requestBody) read(p []byte) (int, error) {
 	n, err := b.body.Read(p)
 	if err == io.EOF {
 		b.ended.Store(true)
@@ -49,16 +82,31 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close ends a Read in progress and waits for it. If the body was not read to
-// its end, the connection cannot be used for another request.
+// Close ends a Read in progress. What is left of the body is read for a
+// little while, for it to end.
 func (b *requestBody) Close() error {
+	if b == nil {
+		return nil
+	}
 	if !b.ended.Load() {
 		// An error means that the connection has no deadlines, as in tests; its
 		// reads end by themselves.
-		_ = b.control.SetReadDeadline(time.Unix(1, 0))
+		_ = b.control.SetReadDeadline(time.Now().Add(lingerTime))
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.closed {
+		return nil
+	}
 	b.closed = true
+	buf := make([]byte, 16<<10)
+	for !b.ended.Load() {
+		if _, err := b.read(buf); err != nil {
+			break
+		}
+	}
 	return nil
 }
+
+// unread reports whether there may be more of the body on the connection.
+func (b *requestBody) unread() bool { return b != nil && !b.ended.Load() }

@@ -155,3 +155,10 @@ func raw(t testing.TB, s *httptest.Server, request string) net.Conn {
 	}
 	return conn
 }
+
+// record asks a gateway without a server.
+func record(g *Gateway, path string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	g.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	return w
+}

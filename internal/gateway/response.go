@@ -14,6 +14,7 @@ import (
 type response struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
+	body    *requestBody
 	header  cgi.HeaderParser
 
 	// local is the target of a local redirect as long as the response can
@@ -22,8 +23,8 @@ type response struct {
 	begun bool // the status is out
 }
 
-func newResponse(w http.ResponseWriter) *response {
-	return &response{w: w, control: http.NewResponseController(w)}
+func newResponse(w http.ResponseWriter, body *requestBody) *response {
+	return &response{w: w, control: http.NewResponseController(w), body: body}
 }
 
 // A badResponseError says that a script's response is no CGI response.
@@ -103,9 +104,18 @@ func (o *response) begin() error {
 	if status == http.StatusOK && h.Get("Location") != "" && o.header.Get("Status") == nil {
 		status = http.StatusFound // for a client a redirect needs a status
 	}
+	closeIfUnread(o.w, o.body)
 	o.begun = true
 	o.w.WriteHeader(status)
 	return nil
+}
+
+// closeIfUnread has the connection closed after a response that begins before
+// the request has ended.
+func closeIfUnread(w http.ResponseWriter, body *requestBody) {
+	if body.unread() {
+		w.Header().Set("Connection", "close")
+	}
 }
 
 // flush sends what is buffered, if the writer buffers at all.

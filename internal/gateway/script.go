@@ -20,18 +20,24 @@ const retryAfter = "1"
 // serveScript has the backend perform a request.
 func (g *Gateway) serveScript(w http.ResponseWriter, r *http.Request, t target, redirects int) {
 	logger := g.logger().With(slog.String("uri", r.URL.Path))
-	out := newResponse(w)
+	body, err := newBody(w, r)
+	if err != nil {
+		closeIfUnread(w, body)
+		errorPage(w, http.StatusBadRequest)
+		return
+	}
+	out := newResponse(w, body)
 	stderr := &stderrLog{logger: logger}
 	request := &fcgi.Request{Params: g.params(r, t), Stdout: out, Stderr: stderr}
-	body := newBody(w, r)
 	if body != nil {
 		request.Stdin = body
 	}
-	_, err := g.cfg.Backend.Do(r.Context(), request)
-	if body != nil {
-		_ = body.Close() // it has no error
-	}
+	_, err = g.cfg.Backend.Do(r.Context(), request)
+	_ = body.Close() // it has no error
 	stderr.flush()
+	if !out.begun {
+		closeIfUnread(w, body)
+	}
 	if err == nil {
 		err = out.end()
 	}
