@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/anyfpm/anyfpm/internal/logfile"
 	"github.com/anyfpm/anyfpm/internal/loop"
 )
 
@@ -111,7 +112,7 @@ func (d *door) welcome(fd int) {
 	if d.tcp {
 		peer = peerAddr(fd)
 		if !s.allowed(peer) {
-			s.log.Error("Connection disallowed: IP address '" + peer.String() + "' has been dropped.")
+			logfile.Printf(s.log, logfile.LevelError, "Connection disallowed: IP address '%s' has been dropped.", peer)
 			loop.Close(fd)
 			return
 		}
@@ -135,6 +136,9 @@ func (s *Supervisor) receive(c *conn) {
 	}
 	c.watch()
 }
+
+// noPeer is the address of a client that has none.
+func noPeer() netip.Addr { return netip.Addr{} }
 
 func peerAddr(fd int) netip.Addr {
 	sa, err := unix.Getpeername(fd)
@@ -170,12 +174,12 @@ func (s *Supervisor) parseClients() {
 	for _, entry := range s.cfg.ListenAllowedClients {
 		addr, err := netip.ParseAddr(entry)
 		if err != nil {
-			s.log.Error("Wrong IP address '" + entry + "' in listen.allowed_clients")
+			logfile.Printf(s.log, logfile.LevelError, "Wrong IP address '%s' in listen.allowed_clients", entry)
 			continue
 		}
 		s.clients = append(s.clients, addr.Unmap())
 	}
 	if s.cfg.ListenAllowedClients != nil && len(s.clients) == 0 {
-		s.log.Error("There are no allowed addresses")
+		logfile.Printf(s.log, logfile.LevelError, "There are no allowed addresses")
 	}
 }

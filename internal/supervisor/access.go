@@ -55,7 +55,7 @@ func (r *request) logAccess() {
 	line, truncated := a.format.Append(a.line[:0], &a.record)
 	a.line = line
 	if truncated {
-		r.log().Info(fmt.Sprintf("the log buffer is full (%d). The access log request has been truncated.", len(line)))
+		logfile.Printf(r.log(), logfile.LevelNotice, "%s", accesslog.TruncatedNotice)
 	}
 	if _, err := a.out.Write(line); err != nil {
 		r.log().Error("cannot write access log", slog.Any("err", err))

@@ -1,14 +1,15 @@
 package supervisor
 
 import (
-	"context"
 	"log/slog"
+	"net/netip"
 	"os"
 	"strconv"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/anyfpm/anyfpm/internal/cgi"
+	"github.com/anyfpm/anyfpm/internal/logfile"
 	"github.com/anyfpm/anyfpm/pool"
 	"github.com/anyfpm/anyfpm/status"
 )
@@ -19,6 +20,9 @@ func (r *request) admit() {
 	s := r.s
 	r.resp.head = string(r.method()) == "HEAD"
 	s.counters.accepted++
+	if r.c.gateway {
+		r.remote, _ = netip.ParseAddr(string(r.params.Get("REMOTE_ADDR")))
+	}
 	if s.special(r) {
 		return
 	}
@@ -41,7 +45,7 @@ func (r *request) admit() {
 // denied answers for a request that has no script to run.
 func (r *request) denied(found cgi.Resolution) {
 	a := found.Answer()
-	r.log().LogAttrs(context.Background(), a.Level, a.Stderr, r.attr())
+	logfile.Printf(r.log(), a.Level, "%s", a.Stderr)
 	code, _ := strconv.Atoi(a.Status[:3])
 	r.outcome = status.Denied
 	full := answer{status: code, header: string(a.Append(nil, "")), stderr: a.Stderr}
@@ -89,25 +93,34 @@ func (r *request) refused(reason pool.Reason) {
 }
 
 func (r *request) refuse(reason pool.Reason) {
-	r.outcome = refusals[reason]
+	r.outcome = refusal(reason)
 	if reason == pool.WorkerDied {
 		r.log().Warn("worker died before its response was complete, client gets 502", r.attr())
-		r.answer(&answerBadGateway)
+		r.answer(badGateway())
 		return
 	}
 	waited := (r.s.loop.Now() - r.arrived).Seconds()
-	r.log().Warn("request refused with 503: "+reason.String(), r.attr(), slog.Float64("waited_seconds", waited))
-	r.answer(answerUnavailable(retryAfter))
+	r.log().Warn("request refused, client gets 503", slog.String("reason", reason.String()), r.attr(),
+		slog.Float64("waited_seconds", waited))
+	r.answer(unavailable(retryAfter))
 }
 
-// refusals are the outcomes of requests that package pool gave back.
-var refusals = map[pool.Reason]status.Outcome{
-	pool.QueueFull:        status.QueueFull,
-	pool.QueueTimeout:     status.QueueTimeout,
-	pool.Draining:         status.Draining,
-	pool.Shutdown:         status.Draining,
-	pool.PoolFailed:       status.PoolFailed,
-	pool.WorkerDied:       status.WorkerDied,
-	pool.TerminateTimeout: status.TimedOut,
-	pool.ClientAbort:      status.Aborted,
+// refusal is the outcome of a request that package pool gave back.
+func refusal(reason pool.Reason) status.Outcome {
+	switch reason {
+	case pool.QueueFull:
+		return status.QueueFull
+	case pool.QueueTimeout:
+		return status.QueueTimeout
+	case pool.Draining, pool.Drained, pool.Shutdown:
+		return status.Draining
+	case pool.PoolFailed:
+		return status.PoolFailed
+	case pool.TerminateTimeout:
+		return status.TimedOut
+	case pool.ClientAbort:
+		return status.Aborted
+	default:
+		return status.WorkerDied
+	}
 }

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"errors"
+	"net/http"
 	"strconv"
 
 	"github.com/anyfpm/anyfpm/fcgi"
@@ -21,27 +22,31 @@ type answer struct {
 	stderr string // on FCGI_STDERR, before the header as php-fpm does
 }
 
-func newAnswer(status int, reason, extra, body string) answer {
+func newAnswer(status int, extra, body string) *answer {
+	reason := http.StatusText(status)
 	header := "Status: " + strconv.Itoa(status) + " " + reason + "\r\n" + extra +
 		"Content-type: text/plain; charset=UTF-8\r\n\r\n"
-	return answer{status: status, header: header, body: body}
+	return &answer{status: status, header: header, body: strconv.Itoa(status) + " " + reason + "\n" + body}
 }
 
-var (
-	answerBadGateway      = newAnswer(502, "Bad Gateway", "", "502 Bad Gateway\nThe application did not answer properly.\n")
-	answerScriptFailed    = newAnswer(500, "Internal Server Error", "", "500 Internal Server Error\nThe script failed; its error is in the log.\n")
-	answerTimeout         = newAnswer(504, "Gateway Timeout", "", "504 Gateway Timeout\nThe application took too long.\n")
-	answerInternal        = newAnswer(500, "Internal Server Error", "", "500 Internal Server Error\n")
-	answerHeadersTooLarge = newAnswer(431, "Request Header Fields Too Large", "", "431 Request Header Fields Too Large\n")
-	answerBodyTimeout     = newAnswer(408, "Request Timeout", "", "408 Request Timeout\nThe request body stopped coming.\n")
-)
+func badGateway() *answer { return newAnswer(502, "", "The application did not answer properly.\n") }
 
-// answerUnavailable refuses for now; a client may come back after the given
-// number of seconds.
-func answerUnavailable(retryAfter int) *answer {
-	a := newAnswer(503, "Service Unavailable", "Retry-After: "+strconv.Itoa(retryAfter)+"\r\n",
-		"503 Service Unavailable\nAll workers are busy, please try again.\n")
-	return &a
+func scriptFailed() *answer {
+	return newAnswer(500, "", "The script failed; its error is in the log.\n")
+}
+
+func gatewayTimeout() *answer { return newAnswer(504, "", "The application took too long.\n") }
+
+func bodyLost() *answer { return newAnswer(500, "", "") }
+
+func parametersTooLarge() *answer { return newAnswer(431, "", "") }
+
+func bodyTimeout() *answer { return newAnswer(408, "", "The request body stopped coming.\n") }
+
+// unavailable refuses for now; a client may come back after the given number
+// of seconds.
+func unavailable(retryAfter int) *answer {
+	return newAnswer(503, "Retry-After: "+strconv.Itoa(retryAfter)+"\r\n", "All workers are busy, please try again.\n")
 }
 
 // append writes the answer as records of request id.

@@ -101,7 +101,7 @@ func (s *Supervisor) status(asking *request) *status.Snapshot {
 // process is one worker for the status page.
 func (s *Supervisor) process(w pool.WorkerSnapshot, now time.Duration) status.Process {
 	p := status.Process{
-		Slot: w.Slot, State: stateNames[w.State], Requests: uint64(w.Requests),
+		Slot: w.Slot, State: stateName(w.State), Requests: uint64(w.Requests),
 		StartTime: s.loop.Epoch().Add(w.Started),
 	}
 	switch owner := w.Owner.(type) {
@@ -131,19 +131,27 @@ func (w *row) show(p *status.Process) {
 	p.RequestDuration, p.QueueTime = w.took, w.queued
 }
 
-var stateNames = map[pool.WorkerState]status.State{
-	pool.StateStarting:  status.Creating,
-	pool.StateIdle:      status.Idle,
-	pool.StateBusy:      status.Running,
-	pool.StateFinishing: status.Finishing,
-	pool.StateStopping:  status.Ending,
+// stateName is a worker's state in php-fpm's words.
+func stateName(w pool.WorkerState) status.State {
+	switch w {
+	case pool.StateStarting:
+		return status.Creating
+	case pool.StateBusy:
+		return status.Running
+	case pool.StateFinishing:
+		return status.Finishing
+	case pool.StateStopping, pool.StateDead:
+		return status.Ending
+	default:
+		return status.Idle
+	}
 }
 
 // reportStatus answers the master.
 func (s *Supervisor) reportStatus(id uint64) {
 	data, err := json.Marshal(s.status(nil))
 	if err != nil {
-		s.log.Error("cannot encode the status: " + err.Error())
+		s.log.Error("cannot encode the status", "err", err)
 		return
 	}
 	s.events.Status(id, data)

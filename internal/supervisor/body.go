@@ -187,7 +187,7 @@ func (r *request) input(b *body, ev *fcgi.Event) {
 	}
 	if err := b.add(r.s, ev.Data, memory, spool); err != nil {
 		r.log().Error("request body lost, request refused", slog.Any("err", err))
-		r.answer(&answerInternal)
+		r.answer(bodyLost())
 		return
 	}
 	r.bodyProgress()

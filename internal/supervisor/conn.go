@@ -39,6 +39,7 @@ type conn struct {
 	openInput  bool // a request is over whose STDIN the peer has not ended
 	hup        bool // the peer has closed; unread bytes may be left
 	eof        bool // the peer sends no more
+	gateway    bool // it comes from the pool's HTTP door
 	statusDoor bool // it came to pm.status_listen
 	lingering  bool // everything is said; the rest of the input is thrown away
 	closed     bool
@@ -198,7 +199,7 @@ func (s *Supervisor) values() fcgi.Values {
 // answer FastCGI has for one. Requests of it that run go on as for a client
 // that went away.
 func (c *conn) refuse(err error) {
-	c.s.log.Warn("FastCGI protocol error, connection closed", clientAttr(c),
+	c.s.log.Warn("connection closed over a violation of FastCGI", clientAttr(c),
 		slog.Any("err", err))
 	c.flush()
 	c.close()

@@ -145,7 +145,7 @@ func (l *link) Finish(e runner.Ending) {
 // complete ends the response as its worker says.
 func (r *request) complete(e runner.Ending) {
 	if e.Failed && !r.resp.began && !r.resp.muted {
-		r.answer(&answerScriptFailed)
+		r.answer(scriptFailed())
 		return
 	}
 	r.End(e.AppStatus)

@@ -1,10 +1,10 @@
 package supervisor
 
 import (
-	"fmt"
 	"strconv"
 	"syscall"
 
+	"github.com/anyfpm/anyfpm/internal/logfile"
 	"github.com/anyfpm/anyfpm/internal/runner"
 	"github.com/anyfpm/anyfpm/pool"
 	"github.com/anyfpm/anyfpm/status"
@@ -93,12 +93,12 @@ func (r *request) retry() {
 // that its worker is stopped is the pool's next action.
 func (r *request) timedOut() {
 	elapsed := r.s.loop.Now() - r.granted
-	r.log().Warn(fmt.Sprintf("child %d, script '%s' (request: \"%s %s%s\") execution timed out (%d.%06d sec), terminating",
+	r.s.warnf("child %d, script '%s' (request: \"%s %s%s\") execution timed out (%d.%06d sec), terminating",
 		r.pid(), r.script, r.method(), r.uri(), r.queryPart(),
-		elapsed/1e9, elapsed%1e9/1e3))
+		elapsed/1e9, elapsed%1e9/1e3)
 	r.lease.Retryable = false
 	r.outcome = status.TimedOut
-	r.answer(&answerTimeout)
+	r.answer(gatewayTimeout())
 }
 
 // notice writes php-fpm's lines about the size of a pool
@@ -115,14 +115,14 @@ func (s *Supervisor) notice(a pool.Action) {
 		if s.cfg.PM == "ondemand" {
 			name = "max_children"
 		}
-		s.log.Warn(fmt.Sprintf("server reached %s setting (%d), consider raising it", name, a.N))
+		s.warnf("server reached %s setting (%d), consider raising it", name, a.N)
 	case pool.SeemsBusy:
-		s.log.Warn(fmt.Sprintf("seems busy (you may need to increase pm.start_servers, or pm.min/max_spare_servers), spawning %d children, there are %d idle, and %d total children",
-			a.N, a.Idle, a.Total))
+		s.warnf("seems busy (you may need to increase pm.start_servers, or pm.min/max_spare_servers), spawning %d children, there are %d idle, and %d total children",
+			a.N, a.Idle, a.Total)
 	case pool.ProcessMax:
-		s.log.Warn("The maximum number of processes has been reached. Please review your configuration and consider raising 'process.max'")
+		s.warnf("The maximum number of processes has been reached. Please review your configuration and consider raising 'process.max'")
 	default:
-		s.log.Debug("pool notice: " + a.Reason.String())
+		s.log.Debug("notice of the pool", "reason", a.Reason.String())
 	}
 }
 
@@ -140,4 +140,9 @@ func (s *Supervisor) stop(a pool.Action) {
 		w.stopped = a.Reason
 		w.kill(sig)
 	}
+}
+
+// warnf writes one of php-fpm's own warnings.
+func (s *Supervisor) warnf(format string, args ...any) {
+	logfile.Printf(s.log, logfile.LevelWarning, format, args...)
 }

@@ -1,5 +1,11 @@
 package supervisor
 
+import (
+	"context"
+
+	"github.com/anyfpm/anyfpm/internal/config"
+)
+
 // serve starts the pool. Connections are accepted once its first workers are
 // ready, see checkServing.
 func (s *Supervisor) serve() {
@@ -23,6 +29,9 @@ func (s *Supervisor) checkServing() {
 	for _, d := range s.doors {
 		d.resume()
 	}
+	for _, d := range s.httpDoors {
+		d.resume()
+	}
 	s.events.Ready()
 }
 
@@ -44,6 +53,12 @@ func (s *Supervisor) Drain() {
 	for _, d := range s.doors {
 		d.close()
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.endHTTP = cancel
+	s.httpDraining = len(s.httpDoors)
+	for _, d := range s.httpDoors {
+		d.drain(ctx)
+	}
 	for c := range s.conns {
 		c.keep = false
 		if len(c.reqs) == 0 && c.dec.Boundary() && len(c.out) == 0 {
@@ -55,6 +70,7 @@ func (s *Supervisor) Drain() {
 // Shutdown ends everything now.
 func (s *Supervisor) Shutdown() {
 	s.Drain()
+	s.endHTTP()
 	s.drained = true
 	s.perform(s.pool.Shutdown(s.loop.Now()))
 	for c := range s.conns {
@@ -67,7 +83,7 @@ func (s *Supervisor) Shutdown() {
 // connections go, then the requests that only their workers still know of,
 // then the workers.
 func (s *Supervisor) checkDone() {
-	if len(s.conns) > 0 {
+	if len(s.conns) > 0 || s.httpDraining > 0 {
 		return
 	}
 	if !s.drained {
@@ -75,15 +91,25 @@ func (s *Supervisor) checkDone() {
 		s.perform(s.pool.Drain(s.loop.Now()))
 	}
 	if s.pool.Done() {
+		s.endHTTP()
 		s.loop.Stop()
 	}
 }
 
-// checkQuiet tells the master of an ondemand pool that nothing is left here:
-// it can do the waiting at the cost of a descriptor.
+// checkQuiet tells the master of an ondemand pool when nothing has been left
+// here for pm.process_idle_timeout: it can do the waiting at the cost of a
+// descriptor.
 func (s *Supervisor) checkQuiet() {
-	if s.serving && !s.closing && !s.wasQuiet && s.cfg.PM == "ondemand" && len(s.conns) == 0 && s.pool.Empty() {
-		s.wasQuiet = true
-		s.events.Quiet()
+	if s.cfg.PM != config.Ondemand || !s.serving || s.closing {
+		return
 	}
+	quiet := len(s.conns) == 0 && s.pool.Empty()
+	switch {
+	case quiet == s.quiet:
+	case quiet:
+		s.loop.Set(s.quietTimer, s.loop.Now()+s.cfg.ProcessIdleTimeout)
+	default:
+		s.loop.Clear(s.quietTimer)
+	}
+	s.quiet = quiet
 }

@@ -293,7 +293,7 @@ func (g *rig) until(what string, condition func(s *Supervisor) bool) {
 		if time.Now().After(deadline) {
 			g.t.Fatalf("it never happened that %s", what)
 		}
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond)
 	}
 }
 

@@ -1,5 +1,7 @@
 package supervisor
 
+import "github.com/anyfpm/anyfpm/internal/config"
+
 // unlimited is the limit of a pool without process.max.
 const unlimited = -1
 
@@ -32,10 +34,11 @@ func (s *Supervisor) checkQuota() {
 	workers := s.snap.Total
 	wanted := min(workers+s.snap.Queue, s.cfg.MaxChildren)
 	switch s.cfg.PM {
-	case "static":
+	case config.Static:
 		wanted = s.cfg.MaxChildren
-	case "dynamic":
+	case config.Dynamic:
 		wanted = max(wanted, min(s.snap.Active+s.cfg.MinSpareServers, s.cfg.MaxChildren))
+	case config.Ondemand:
 	}
 	if s.closing {
 		wanted = workers

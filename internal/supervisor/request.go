@@ -36,7 +36,6 @@ type request struct {
 	raw    []byte // the PARAMS stream
 	params cgi.Params
 	script string // SCRIPT_FILENAME as it was found
-	head   bool   // the method is HEAD
 
 	remote  netip.Addr // the web server's address; not valid for unix sockets
 	outcome status.Outcome
@@ -136,7 +135,7 @@ func (r *request) onParams(ev *fcgi.Event) {
 	if ev.Kind == fcgi.EventData {
 		if len(r.raw)+len(ev.Data) > maxParams {
 			r.log().Warn("request parameters too large, client gets 431", clientAttr(r.c), slog.Int("limit", maxParams))
-			r.answer(&answerHeadersTooLarge)
+			r.answer(parametersTooLarge())
 			return
 		}
 		r.raw = append(r.raw, ev.Data...)

@@ -121,7 +121,7 @@ func (r *request) badHeader(err error) {
 		r.attr(), slog.Any("err", err))
 	r.resp.refused = true
 	r.outcome = status.BadResponse
-	r.answer(&answerBadGateway)
+	r.answer(badGateway())
 }
 
 // answer gives an answer of our own and ends the request. What a worker

@@ -99,7 +99,7 @@ func (p *script) started(pid int, err error) {
 // failed answers for a script that does not run at all.
 func (p *script) failed(err error) {
 	p.s.log.Error("cannot run script, client gets 502", slog.String("script", p.name), slog.Any("err", err))
-	p.r.answer(&answerBadGateway)
+	p.r.answer(badGateway())
 	p.ended, p.exited = true, true
 	p.closePipes()
 	p.settle()

@@ -103,7 +103,7 @@ func TestGrandchildHoldsStdout(t *testing.T) {
 // started in its group.
 func TestTimeoutKillsGroup(t *testing.T) {
 	cfg := defaults()
-	cfg.TerminateTimeout = 50 * time.Millisecond
+	cfg.TerminateTimeout = time.Second
 	g := start(t, cfg)
 	fifo := g.fifo("alive")
 	script := g.script("s", "#!/bin/sh\ntrap '' TERM\n(exec sleep 1000 > "+fifo+") &\nwhile :; do sleep 1; done\n")

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -94,19 +95,23 @@ type Supervisor struct {
 	hasZygote bool
 	forked    map[int]*worker // by pid
 
-	access      *accessLog // nil without one
-	masterPID   int
-	generation  int // counts reloads
-	quota       quota
-	doors       []*door
-	started     bool   // package pool is started
-	serving     bool   // connections are accepted
-	closing     bool   // no new connections
-	drained     bool   // package pool is told to end
-	wasQuiet    bool   // the master knows that nothing is left
-	failure     string // why workers do not start, empty if they do
-	lastFailure string // of the latest start that failed
-	snap        pool.Snapshot
+	access       *accessLog // nil without one
+	masterPID    int
+	generation   int // counts reloads
+	httpDoors    []*httpDoor
+	httpDraining int                // doors whose requests are not over
+	endHTTP      context.CancelFunc // ends them at once; nil before Drain
+	quota        quota
+	doors        []*door
+	started      bool // package pool is started
+	serving      bool // connections are accepted
+	closing      bool // no new connections
+	drained      bool // package pool is told to end
+	quiet        bool // an ondemand pool has neither connection nor worker
+	quietTimer   *loop.Timer
+	failure      string // why workers do not start, empty if they do
+	lastFailure  string // of the latest start that failed
+	snap         pool.Snapshot
 
 	todo       []pool.Action
 	performing bool
@@ -178,6 +183,7 @@ func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, proc
 		}
 	}
 	s.poolTimer = loop.NewTimer(func() { s.perform(s.pool.Tick(s.loop.Now())) })
+	s.quietTimer = loop.NewTimer(events.Quiet)
 	s.watchTimer = loop.NewTimer(s.watchOverdue)
 	l.AfterBatch = s.afterBatch
 	return s, nil

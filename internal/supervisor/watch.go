@@ -109,11 +109,11 @@ func (c *conn) timeout() {
 			if r.phase == phaseBody {
 				r.log().Warn("request body stopped coming, request refused", clientAttr(c))
 				r.outcome = status.BadRequest
-				r.answer(&answerBodyTimeout)
+				r.answer(bodyTimeout())
 			} else if r.phase == phaseRunning && !r.inputEnd {
 				r.log().Warn("request body stopped coming, its worker is stopped", clientAttr(c))
 				r.outcome = status.BadRequest
-				r.answer(&answerBodyTimeout)
+				r.answer(bodyTimeout())
 				r.abort()
 			}
 		}

@@ -314,7 +314,7 @@ func (w *worker) abandoned() {
 		}
 		l.r, r.link = nil, nil
 		w.s.log.Warn("request failed, client gets 502", slog.Int("pid", w.pid), slog.Any("err", errClosed))
-		r.answer(&answerBadGateway)
+		r.answer(badGateway())
 		r.released()
 	}
 	w.lost = nil
