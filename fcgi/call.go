@@ -151,7 +151,7 @@ func (c *call) receive(stdout, stderr io.Writer, cancel context.CancelCauseFunc)
 	for {
 		typ, n, err := c.inbox.read(buf)
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return c.result, nil
 		case err != nil:
 			return EndRequest{}, err

@@ -478,7 +478,7 @@ func TestClientDeadConnections(t *testing.T) {
 				if appStatus != 2 || err != nil {
 					t.Errorf("got %d, %v", appStatus, err)
 				}
-			} else if !errors.Is(err, ErrConnClosed) {
+			} else if !errors.Is(err, ErrConnClosed) || errors.Is(err, io.EOF) {
 				t.Errorf("got %d, %v", appStatus, err)
 			}
 		})

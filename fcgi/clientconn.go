@@ -2,6 +2,7 @@ package fcgi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -82,6 +83,9 @@ func (c *clientConn) has(call *call) bool {
 
 func (c *clientConn) run() {
 	err := c.read()
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF // io.EOF is the proper end of a response, and this is none
+	}
 	c.client.drop(c)
 	c.close(fmt.Errorf("%w before the end of the request: %w", ErrConnClosed, err))
 

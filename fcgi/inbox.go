@@ -3,13 +3,13 @@ package fcgi
 import "sync"
 
 // An inbox keeps what a connection brought for one request until the request
-// takes it. It holds at most max bytes; then the connection has to wait.
+// takes it. It holds at most limit bytes; then the connection has to wait.
 // FastCGI has no flow control per request, so this is the only way to bound
 // the memory of a request that is slower than its peer.
 type inbox struct {
 	mu      sync.Mutex
 	changed sync.Cond
-	max     int
+	limit   int
 
 	buf    []byte
 	taken  int       // bytes at the start of buf that were read
@@ -24,8 +24,8 @@ type segment struct {
 	n   int
 }
 
-func newInbox(max int) *inbox {
-	b := &inbox{max: max}
+func newInbox(limit int) *inbox {
+	b := &inbox{limit: limit}
 	b.changed.L = &b.mu
 	return b
 }
@@ -56,7 +56,7 @@ func (b *inbox) fits(n int) bool {
 	return b.closed || b.err != nil || n <= b.room()
 }
 
-func (b *inbox) room() int { return b.max - (len(b.buf) - b.taken) }
+func (b *inbox) room() int { return b.limit - (len(b.buf) - b.taken) }
 
 func (b *inbox) add(typ RecordType, p []byte) {
 	if b.taken > 0 && len(b.buf)+len(p) > cap(b.buf) {

@@ -116,6 +116,6 @@ func (s ProtocolStatus) String() string {
 	}
 }
 
-// FlagKeepConn, in the flags of BEGIN_REQUEST, asks the application to leave
-// the connection open after the request.
+// FlagKeepConn in the flags of BEGIN_REQUEST asks the application to leave the
+// connection open after the request.
 const FlagKeepConn uint8 = 1
