@@ -54,13 +54,15 @@ func NewHandler(out io.Writer, opts HandlerOptions) slog.Handler {
 	if opts.Limit <= 0 {
 		opts.Limit = defaultLimit
 	}
+	wrap := opts.Limit
 	opts.Limit = min(opts.Limit, maxLine)
-	return &handler{out: out, opts: opts, buffers: &sync.Pool{New: func() any { return new([]byte) }}}
+	return &handler{out: out, opts: opts, wrap: wrap, buffers: &sync.Pool{New: func() any { return new([]byte) }}}
 }
 
 type handler struct {
 	out     io.Writer
 	opts    HandlerOptions
+	wrap    int // log_limit for the output of workers
 	buffers *sync.Pool // of *[]byte
 
 	// What WithAttrs and WithGroup have set.
