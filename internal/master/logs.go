@@ -57,6 +57,17 @@ func openErrorLog(g *config.Global, daemon, forceStderr bool) (*errorLog, error)
 	return l, nil
 }
 
+// OpenLog opens the log that a service in the foreground with these directives
+// would have, as it is while the service starts, and returns it with what to
+// call at its end.
+func OpenLog(g *config.Global, forceStderr bool) (log *slog.Logger, closeLog func(), err error) {
+	l, err := openErrorLog(g, false, forceStderr)
+	if err != nil {
+		return nil, nil, err
+	}
+	return l.log, l.close, nil
+}
+
 // stderrLogger is for what goes wrong before there is a log.
 func stderrLogger() *slog.Logger {
 	return slog.New(logfile.NewHandler(os.Stderr, logfile.HandlerOptions{}))

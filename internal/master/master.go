@@ -303,12 +303,12 @@ func (m *Master) closeUnused() {
 			}
 		}
 	}
-	for _, server := range []*server{m.operator, m.metrics} {
-		if server != nil {
-			used[server.socket] = true
-		}
-	}
-	m.table.CloseUnused(func(s *listen.Socket) bool { return used[s] })
+	m.table.CloseUnused(func(s *listen.Socket) bool { return used[s] || m.ours(s) })
+}
+
+// ours tells the sockets of the master itself from those of pools.
+func (m *Master) ours(s *listen.Socket) bool {
+	return m.operator != nil && m.operator.socket == s || m.metrics != nil && m.metrics.socket == s
 }
 
 // killOrphans ends what dead supervisors left behind, and then calls done on

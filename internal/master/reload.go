@@ -29,9 +29,10 @@ type reload struct {
 	only    string // the pool to reload; empty for the whole service
 	waiters []func(error)
 
-	waiting  map[string]*loop.Timer // pools under way, with their deadlines
-	failures []error
-	again    *reload // asked for meanwhile
+	inherited []string               // php-fpm's lines for the sockets there were
+	waiting   map[string]*loop.Timer // pools under way, with their deadlines
+	failures  []error
+	again     *reload // asked for meanwhile
 }
 
 // requestReload begins a reload of one pool or, without a name, of all. done
@@ -87,6 +88,7 @@ func (r *reload) loaded(cfg *config.Config, notices []config.Notice, err error) 
 		r.fail(err)
 		return
 	}
+	r.inherited = m.inheritedLines()
 	doors, err := r.openDoors(cfg)
 	if err != nil {
 		logfile.Printf(m.log, logfile.LevelError, "%s", logfile.ErrorText(err))
@@ -248,11 +250,22 @@ func (m *Master) announceReload(r *reload) {
 		return
 	}
 	logfile.Printf(m.log, logfile.LevelNotice, "reloading: done in place, without execvp()")
-	for _, s := range m.table.Sockets() {
-		logfile.Printf(m.log, logfile.LevelNotice, "using inherited socket fd=%d, \"%s\"", s.FD, s.Key)
+	for _, line := range r.inherited {
+		logfile.Printf(m.log, logfile.LevelNotice, "%s", line)
 	}
 	m.announceRunning()
 	logfile.Printf(m.log, logfile.LevelNotice, "ready to handle connections")
+}
+
+// inheritedLines are php-fpm's lines for the sockets of the pools.
+func (m *Master) inheritedLines() []string {
+	var lines []string
+	for _, s := range m.table.Sockets() {
+		if !m.ours(s) {
+			lines = append(lines, fmt.Sprintf("using inherited socket fd=%d, \"%s\"", s.FD, s.Key))
+		}
+	}
+	return lines
 }
 
 // abandonReload ends a reload because the service ends.

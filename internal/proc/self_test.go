@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -72,29 +73,31 @@ func TestDropTo(t *testing.T) {
 	}
 }
 
-// helpTitle sets its title and prints what others see of it.
+// helpTitle sets its title, the first argument as often as the second says,
+// and prints what others see of it.
 func helpTitle() {
 	before := slices.Clone(os.Args)
 	title := TakeTitle()
-	title.Set(os.Args[1])
+	times, _ := strconv.Atoi(os.Args[2])
+	title.Set(strings.Repeat(os.Args[1], times))
 	cmdline, _ := os.ReadFile("/proc/self/cmdline")
 	comm, _ := os.ReadFile("/proc/self/comm")
-	fmt.Printf("%s|%s|%t|%s", strings.TrimRight(string(cmdline), "\x00"), strings.TrimSpace(string(comm)),
-		slices.Equal(os.Args[1:], before[1:]) || len(os.Args) == 3, os.Getenv(helperVariable))
+	fmt.Printf("%s|%s|%d|%s", strings.TrimRight(string(cmdline), "\x00"), strings.TrimSpace(string(comm)),
+		len(before), strings.Join(os.Args[1:], "|"))
 }
 
 func TestTitle(t *testing.T) {
 	for _, title := range []string{"x", "anyfpm: pool www"} {
-		got := runHelper(t, "title", title, "room for more")
-		if want := title + "|anyfpm|true|title"; got != want {
+		got := runHelper(t, "title", title, "1", "room for more")
+		if want := title + "|anyfpm|4|" + title + "|1|room for more"; got != want {
 			t.Errorf("title %q: got %q, want %q", title, got, want)
 		}
 	}
 	// Longer than all arguments: whole for one who may move them, else cut.
-	long := "anyfpm: master process (/etc/anyfpm/" + strings.Repeat("long/", 50) + ")"
-	seen, _, _ := strings.Cut(runHelper(t, "title", long, "y"), "|")
-	if os.Getuid() == 0 && seen != long || !strings.HasPrefix(long, seen) || len(seen) < 20 {
-		t.Errorf("title %q for %q", seen, long)
+	seen, _, _ := strings.Cut(runHelper(t, "title", "anyfpm: long ", "100"), "|")
+	long := strings.Repeat("anyfpm: long ", 100)
+	if cut := long[:len("/proc/self/exe anyfpm: long  100")]; seen != long && seen != cut {
+		t.Errorf("title %q, want %q or all of it", seen, cut)
 	}
 }
 

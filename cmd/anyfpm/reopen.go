@@ -1,0 +1,19 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+func (a *app) newReopen() *cobra.Command {
+	flags := &operatorFlags{}
+	cmd := &cobra.Command{
+		Use:   "reopen",
+		Short: "Reopen the logs after they were moved away",
+		Long: `Reopen makes the running service open all its log files again, as the signal
+USR1 does. No worker is touched.`,
+		Args: exactly(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return flags.client(a).Reopen(cmd.Context()) },
+	}
+	flags.register(cmd.Flags())
+	return cmd
+}

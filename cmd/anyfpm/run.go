@@ -1,0 +1,63 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/anyfpm/anyfpm/internal/config"
+)
+
+func (a *app) newRun() *cobra.Command {
+	flags := &serviceFlags{}
+	var http, fcgi, root string
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run a service",
+		Long: `Run serves the pools of a configuration until it is told to stop.
+
+Without a configuration it serves a directory, for browsers over HTTP and for
+web servers over FastCGI: executable files are run as CGI scripts, others are
+sent. The directory is examples/quickstart below the working directory or, where
+there is none, a copy that the program carries.
+
+Signals: QUIT stops gracefully, TERM and INT at once, USR1 reopens logs, USR2 and
+HUP reload the configuration. Exit codes: 0 stopped as told, 70 failed while it
+ran, 78 the configuration or what it asks for is not possible.`,
+		Example: `  anyfpm run
+  anyfpm run --root /srv/www --http 127.0.0.1:8000
+  anyfpm run -y /etc/anyfpm/anyfpm.conf`,
+		Args: exactly(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			if flags.path == "" {
+				return a.serveDirectory(flags, root, http, fcgi)
+			}
+			if http != "" || fcgi != "" || root != "" {
+				return usageError(errors.New("--http, --listen and --root are for a service without -y"))
+			}
+			return flags.serve(a)
+		},
+	}
+	flags.register(cmd.Flags())
+	cmd.Flags().StringVar(&http, "http", "", "serve browsers at `ADDR` (default 127.0.0.1:8080)")
+	cmd.Flags().StringVar(&fcgi, "listen", "", "serve web servers at `ADDR` (default 127.0.0.1:9000)")
+	cmd.Flags().StringVar(&root, "root", "", "serve the directory `DIR` (default the examples)")
+	return cmd
+}
+
+// serveDirectory runs the built-in configuration.
+func (a *app) serveDirectory(f *serviceFlags, root, http, fcgi string) error {
+	if root == "" {
+		dir, remove, err := quickstart()
+		if err != nil {
+			return &exit{code: exitConfig, err: err}
+		}
+		defer remove()
+		root = dir
+	}
+	cfg := config.Default(root, http, fcgi)
+	cfg.Global.PID = f.pid
+	fmt.Fprintf(a.stderr, "anyfpm: serving %s on http://%s/ and, for web servers, FastCGI on %s\n", root, cfg.Pools[0].HTTPListen, cfg.Pools[0].Listen)
+	return f.runService(a, cfg, nil, nil)
+}

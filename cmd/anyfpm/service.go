@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
+
+	"github.com/anyfpm/anyfpm/internal/config"
+	"github.com/anyfpm/anyfpm/internal/logfile"
+	"github.com/anyfpm/anyfpm/internal/master"
+	"github.com/anyfpm/anyfpm/internal/proc"
+)
+
+// serviceFlags are the options of php-fpm that say how to run a service.
+type serviceFlags struct {
+	configFlags
+	pid         string
+	daemonize   *bool // nil leaves it to the configuration
+	forceStderr bool
+	// For php-cgi.
+	phpINI   string
+	noINI    bool
+	settings []string
+}
+
+// configFlags are the options that say how to read a configuration.
+type configFlags struct {
+	path      string
+	prefix    string
+	allowRoot bool
+	php       bool
+}
+
+func (f *configFlags) register(fs *pflag.FlagSet) {
+	fs.StringVarP(&f.path, "fpm-config", "y", "", "read the configuration `FILE`")
+	fs.StringVarP(&f.prefix, "prefix", "p", "", "take paths in the configuration as below `DIR`")
+	fs.BoolVarP(&f.allowRoot, "allow-to-run-as-root", "R", false, "allow pools whose workers are root")
+	fs.BoolVar(&f.php, "php", false, "stand in for php-fpm: its names, defaults and manners")
+}
+
+func (f *serviceFlags) register(fs *pflag.FlagSet) {
+	f.configFlags.register(fs)
+	fs.StringVarP(&f.pid, "pid", "g", "", "write the pid to `FILE`, unless the configuration names another")
+	set := func(value bool) func(string) error {
+		return func(string) error { f.daemonize = &value; return nil }
+	}
+	fs.BoolFuncP("daemonize", "D", "run in the background, whatever the configuration says", set(true))
+	fs.BoolFuncP("nodaemonize", "F", "stay in the foreground, whatever the configuration says", set(false))
+	fs.BoolVarP(&f.forceStderr, "force-stderr", "O", false, "log to standard error in the foreground although it is no terminal")
+	fs.StringVarP(&f.phpINI, "php-ini", "c", "", "give `PATH` of a php.ini to php-cgi")
+	fs.BoolVarP(&f.noINI, "no-php-ini", "n", false, "let php-cgi read no php.ini")
+	fs.StringArrayVarP(&f.settings, "define", "d", nil, "define the php.ini entry `NAME[=VALUE]` for php-cgi")
+}
+
+// options are the circumstances of reading a configuration.
+func (f *configFlags) options(a *app) config.Options {
+	return config.Options{
+		Prefix: f.prefix, PHP: f.php || a.php(),
+		Root: os.Geteuid() == 0, AllowRoot: f.allowRoot,
+	}
+}
+
+// load reads the configuration of a service.
+func (f *serviceFlags) load(a *app) (*config.Config, []config.Notice, error) {
+	opt := f.options(a)
+	opt.PID = f.pid
+	opt.Settings = f.iniSettings()
+	cfg, notices, err := config.Load(f.path, opt)
+	if err != nil {
+		return nil, notices, err
+	}
+	for _, p := range cfg.Pools {
+		if p.Runner == config.RunnerPHP {
+			p.RunnerCommand = append(slices.Clone(p.RunnerCommand), f.phpArguments()...)
+		}
+	}
+	return cfg, notices, nil
+}
+
+// phpArguments are the options that php-cgi gets as they came.
+func (f *serviceFlags) phpArguments() []string {
+	var args []string
+	if f.noINI {
+		args = append(args, "-n")
+	}
+	if f.phpINI != "" {
+		args = append(args, "-c", f.phpINI)
+	}
+	for _, s := range f.settings {
+		args = append(args, "-d", s)
+	}
+	return args
+}
+
+// iniSettings are the entries of -d by name; one without a value is on.
+func (f *serviceFlags) iniSettings() map[string]string {
+	settings := map[string]string{}
+	for _, s := range f.settings {
+		name, value, found := strings.Cut(s, "=")
+		if !found {
+			value = "1"
+		}
+		settings[name] = strings.Trim(value, `"`)
+	}
+	return settings
+}
+
+// defaultConfig is the configuration of a service that names none.
+func (a *app) defaultConfig(prefix string, php bool) string {
+	switch {
+	case prefix != "" && php:
+		return filepath.Join(prefix, "etc/php-fpm.conf")
+	case prefix != "":
+		return filepath.Join(prefix, "etc/anyfpm.conf")
+	case !php:
+		return "/etc/anyfpm/anyfpm.conf"
+	}
+	// Debian's, of the newest version.
+	if found, _ := filepath.Glob("/etc/php/*/fpm/php-fpm.conf"); len(found) > 0 {
+		return slices.Max(found)
+	}
+	return "/usr/local/etc/php-fpm.conf"
+}
+
+// serve reads the configuration and runs it.
+func (f *serviceFlags) serve(a *app) error {
+	cfg, notices, err := f.load(a)
+	if err != nil {
+		return a.refuse(notices, err)
+	}
+	return f.runService(a, cfg, notices, func() (*config.Config, []config.Notice, error) { return f.load(a) })
+}
+
+// runService runs a configuration in the foreground or the background. reload
+// reads it again.
+func (f *serviceFlags) runService(a *app, cfg *config.Config, notices []config.Notice, reload func() (*config.Config, []config.Notice, error)) error {
+	ready, environ, isDaemon := master.Daemon(a.environ)
+	background := cfg.Global.Daemonize
+	if f.daemonize != nil {
+		background = *f.daemonize
+	}
+	if background && !isDaemon {
+		if err := master.Daemonize(a.args, environ); err != nil {
+			// The service has said on standard error what is wrong.
+			return &exit{code: exitSoftware, err: err, silent: true}
+		}
+		return nil
+	}
+	php := f.php || a.php()
+	if php {
+		if err := detach(); err != nil {
+			return &exit{code: exitSoftware, err: err}
+		}
+	}
+	m, err := master.New(master.Options{
+		Config: cfg, Notices: notices, Reload: reload,
+		Version: version(), Prefix: f.prefix, PHP: php,
+		Daemon: isDaemon, ForceStderr: f.forceStderr,
+		Environ: environ, Ready: ready,
+		SetTitle: proc.TakeTitle().Set,
+	})
+	if err != nil {
+		return &exit{code: exitSoftware, err: err}
+	}
+	err = m.Run(context.Background())
+	if code, _ := classify(err); err != nil && code == exitRefused {
+		return &exit{code: exitSoftware, err: err}
+	}
+	return err
+}
+
+// refuse says on standard error, in the form of the log, why a configuration
+// is not used.
+func (a *app) refuse(notices []config.Notice, err error) error {
+	log := slog.New(logfile.NewHandler(a.stderr, logfile.HandlerOptions{}))
+	master.LogNotices(log, notices)
+	master.LogFaults(log, err)
+	logfile.Printf(log, logfile.LevelError, "FPM initialization failed")
+	return &exit{code: exitConfig, err: err, silent: true}
+}
+
+// detach does in the foreground what php-fpm does there as well: a session of
+// its own, and no standard input and output.
+func detach() error {
+	// It fails for the leader of a process group, which is none of php-fpm's
+	// business either.
+	_, _ = unix.Setsid()
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("cannot detach: %w", err)
+	}
+	defer null.Close()
+	for _, fd := range []int{unix.Stdin, unix.Stdout} {
+		if err := unix.Dup3(int(null.Fd()), fd, 0); err != nil {
+			return fmt.Errorf("cannot detach: %w", err)
+		}
+	}
+	return nil
+}
