@@ -57,7 +57,7 @@ func clearPath(path string) error {
 		return fmt.Errorf("unable to bind listening socket for address '%s': the file exists and is not a socket", path)
 	}
 	if alive(path) {
-		return fmt.Errorf("Another FPM instance seems to already listen on %s", path) //nolint:revive,staticcheck // php-fpm's text
+		return fmt.Errorf("Another FPM instance seems to already listen on %s", path) //nolint:staticcheck // php-fpm's text
 	}
 	if err := unix.Unlink(path); err != nil && err != unix.ENOENT {
 		return fmt.Errorf("unable to remove the old socket '%s': %w", path, err)

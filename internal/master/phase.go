@@ -55,7 +55,7 @@ func (m *Master) terminate() {
 
 // refuse tells, and logs, that the service is as far as next or further.
 func (m *Master) refuse(next phase) bool {
-	if m.phase < next && !(m.phase == phaseDelaying && next == phaseFinishing) {
+	if m.phase < next && (m.phase != phaseDelaying || next != phaseFinishing) {
 		return false
 	}
 	logfile.Printf(m.log, logfile.LevelDebug, "not switching to '%s' state, because already in '%s' state", next, m.phase)

@@ -26,15 +26,15 @@ func writePIDFile(path string) error {
 		return nil
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("Unable to remove the PID file (%s).: %w", path, errnoOf(err)) //nolint:revive,staticcheck // php-fpm's text
+		return fmt.Errorf("Unable to remove the PID file (%s).: %w", path, errnoOf(err)) //nolint:staticcheck // php-fpm's text
 	}
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
-		return fmt.Errorf("Unable to create the PID file (%s).: %w", path, errnoOf(err)) //nolint:revive,staticcheck // php-fpm's text
+		return fmt.Errorf("Unable to create the PID file (%s).: %w", path, errnoOf(err)) //nolint:staticcheck // php-fpm's text
 	}
 	_, err = file.WriteString(strconv.Itoa(os.Getpid()))
 	if err := errors.Join(err, file.Close()); err != nil {
-		return fmt.Errorf("Unable to write to the PID file.: %w", errnoOf(err)) //nolint:revive,staticcheck // php-fpm's text
+		return fmt.Errorf("Unable to write to the PID file.: %w", errnoOf(err)) //nolint:staticcheck // php-fpm's text
 	}
 	return nil
 }
