@@ -62,7 +62,7 @@ func NewHandler(out io.Writer, opts HandlerOptions) slog.Handler {
 type handler struct {
 	out     io.Writer
 	opts    HandlerOptions
-	wrap    int // log_limit for the output of workers
+	wrap    int        // log_limit for the output of workers
 	buffers *sync.Pool // of *[]byte
 
 	// What WithAttrs and WithGroup have set.

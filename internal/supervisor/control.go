@@ -38,7 +38,7 @@ func (w *worker) openControl() (ends controlEnds, err error) {
 	if ends.stdout, err = l.stdout.open(w.s.loop, l.readStdout); err != nil {
 		return ends, err
 	}
-	ends.stderr, err = w.output.open(w.s.loop, w.readOutput)
+	ends.stderr, err = w.stderr.open(w.s.loop, w.readOutput)
 	return ends, err
 }
 
@@ -123,13 +123,13 @@ func (l *link) readStdout() {
 // Drain implements runner.Sink.
 func (l *link) Drain(stdout, stderr bool) {
 	if stdout && l.stdout.fd >= 0 {
-		for l.stdout.readable = true; l.stdout.readable; {
+		for l.stdout.toEnd(); l.stdout.readable; {
 			data, _ := l.stdout.read(l.s.drainBuf)
 			l.Stdout(data)
 		}
 	}
-	if stderr && l.w.output.fd >= 0 {
-		l.w.output.readable = true
+	if stderr && l.w.stderr.fd >= 0 {
+		l.w.stderr.readable = true
 		l.w.readOutput()
 	}
 }

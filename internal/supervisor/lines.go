@@ -5,52 +5,114 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+
+	"github.com/anyfpm/anyfpm/internal/logfile"
 )
 
 const (
 	// lastLines is how many lines of a process's output are kept to explain
-	// its death.
-	lastLines = 5
+	// its death, and lastLineLen how much of each.
+	lastLines   = 5
+	lastLineLen = 1 << 10
 	// maxLine bounds a line that never ends.
-	maxLine = 8 << 10
+	maxLine = 64 << 10
+	// flushMarker is what php-fpm's workers print where a request ends
+	// (fpm_stdio.c); a program of theirs may print it as well. It ends a line.
+	flushMarker = "\x00fscf\x00"
 )
 
-// lines cuts what a process says on stderr or stdout into lines, for the
+// A stream is what a process printed a line on.
+type stream uint8
+
+const (
+	onStdout stream = iota
+	onStderr
+)
+
+// String returns the name of the stream.
+func (s stream) String() string {
+	if s == onStdout {
+		return "stdout"
+	}
+	return "stderr"
+}
+
+// lines cuts what a process says on stderr and stdout into lines, for the
 // error log (catch_workers_output) and to explain its death.
 type lines struct {
-	partial []byte
+	partial [2][]byte
 	recent  []string
 }
 
 // speaker is the process that lines belong to.
 type speaker interface {
-	// sayLine logs one line if the pool wants that.
-	sayLine(line string)
+	// sayLine logs one line if the pool wants that. The line is valid during
+	// the call only.
+	sayLine(s stream, line []byte)
 }
 
-func (l *lines) add(p []byte, who speaker) {
-	for len(p) > 0 {
-		line, rest, whole := bytes.Cut(p, []byte{'\n'})
-		l.partial = append(l.partial, line[:min(len(line), maxLine)]...)
-		if whole || len(l.partial) >= maxLine {
-			l.flush(who)
+// add takes what was said on s. What the other stream said before is a line of
+// its own.
+func (l *lines) add(s stream, p []byte, who speaker) {
+	l.end(1-s, who)
+	known := max(0, len(l.partial[s])-len(flushMarker)+1) // no end before it
+	text := append(l.partial[s], p...)
+	rest := text
+	for {
+		at, n := lineEnd(rest[known:])
+		if at < 0 {
+			break
 		}
-		p = rest
+		l.say(s, rest[:known+at], who)
+		rest = rest[known+at+n:]
+		known = 0
+	}
+	if len(rest) >= maxLine {
+		l.say(s, rest, who)
+		rest = nil
+	}
+	l.partial[s] = text[:copy(text, rest)]
+	if cap(text) > maxLine {
+		l.partial[s] = bytes.Clone(l.partial[s])
 	}
 }
 
-// flush ends a line that has no newline yet.
+// lineEnd finds the end of the first line in p, and how long it is; at is -1
+// when there is none.
+func lineEnd(p []byte) (at, n int) {
+	at, n = bytes.IndexByte(p, '\n'), 1
+	within := p
+	if at >= 0 {
+		within = p[:at]
+	}
+	if i := bytes.Index(within, []byte(flushMarker)); i >= 0 {
+		return i, len(flushMarker)
+	}
+	return at, n
+}
+
+// flush ends the lines that have no newline yet.
 func (l *lines) flush(who speaker) {
-	if len(l.partial) == 0 {
+	l.end(onStdout, who)
+	l.end(onStderr, who)
+}
+
+func (l *lines) end(s stream, who speaker) {
+	if len(l.partial[s]) > 0 {
+		l.say(s, l.partial[s], who)
+		l.partial[s] = l.partial[s][:0]
+	}
+}
+
+func (l *lines) say(s stream, line []byte, who speaker) {
+	if len(line) == 0 {
 		return
 	}
-	line := strings.TrimRight(string(l.partial), "\r")
-	l.partial = l.partial[:0]
 	if len(l.recent) == lastLines {
 		l.recent = append(l.recent[:0], l.recent[1:]...)
 	}
-	l.recent = append(l.recent, line)
-	who.sayLine(line)
+	l.recent = append(l.recent, strings.TrimRight(string(line[:min(len(line), lastLineLen)]), "\r"))
+	who.sayLine(s, line)
 }
 
 // lastAttr is what was said last, for a log line; empty if nothing was.
@@ -70,14 +132,15 @@ func (l *lines) lastLine() string {
 }
 
 // workerSaid logs a line of a worker as php-fpm does (fpm_stdio.c).
-func (s *Supervisor) workerSaid(pid int, line string) {
+func (s *Supervisor) workerSaid(pid int, on stream, line []byte) {
+	source := ""
 	switch {
-	case !s.cfg.CatchWorkersOutput || line == "":
+	case !s.cfg.CatchWorkersOutput:
+		return
 	case s.cfg.DecorateOutput:
-		s.log.Warn(fmt.Sprintf("child %d said into stderr: \"%s\"", pid, line))
-	default:
-		s.log.Warn(line)
+		source = fmt.Sprintf("child %d said into %s", pid, on)
 	}
+	logfile.Output(s.log, source, line)
 }
 
-func (p *script) sayLine(line string) { p.s.workerSaid(p.pid, line) }
+func (p *script) sayLine(on stream, line []byte) { p.s.workerSaid(p.pid, on, line) }

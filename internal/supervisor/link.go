@@ -220,6 +220,7 @@ func (l *link) Probed(inline int) {
 func (l *link) release() {
 	r := l.r
 	l.stdin.close()
+	l.w.endLines()
 	if l.ending.Compiled {
 		l.s.compile(r.script)
 	}

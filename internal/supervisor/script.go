@@ -127,7 +127,7 @@ func (p *script) readStderr() {
 		if data == nil {
 			break
 		}
-		p.lines.add(data, p)
+		p.lines.add(onStderr, data, p)
 		p.r.Stderr(data)
 	}
 }
@@ -143,8 +143,8 @@ func (p *script) resume() {
 func (p *script) onExit(exit proc.Exit) {
 	p.exited, p.exit = true, exit
 	p.r.used(&p.exit)
-	p.stdout.readable = p.stdout.fd >= 0
-	p.stderr.readable = p.stderr.fd >= 0
+	p.stdout.toEnd()
+	p.stderr.toEnd()
 	p.readStdout()
 }
 
@@ -184,7 +184,7 @@ func (p *script) endResponse() {
 	if p.grace != nil {
 		p.s.loop.Clear(p.grace)
 	}
-	p.stderr.readable = p.stderr.fd >= 0
+	p.stderr.toEnd()
 	p.readStderr()
 	if p.exited && p.stdout.fd >= 0 {
 		p.s.log.Info("script has exited but a process it started holds its stdout, the response ends without it",

@@ -123,8 +123,9 @@ type Supervisor struct {
 	number   []byte // a number as text, for a moment
 	bodyBuf  []byte // a body read back from its file, during one handler call
 
-	dirty     []*conn // have output to write at the end of the turn
-	resumable []*conn // have drained: their workers may be read again
+	dirty     []*conn   // have output to write at the end of the turn
+	resumable []*conn   // have drained: their workers may be read again
+	spoken    []*worker // have ended a request: their lines end too
 
 	conns     map[*conn]struct{}
 	freeConns []*conn
@@ -245,6 +246,11 @@ func (s *Supervisor) afterBatch() {
 		c.flush()
 	}
 	s.dirty = s.dirty[:0]
+	for i, w := range s.spoken {
+		w.lines.flush(w)
+		s.spoken[i] = nil
+	}
+	s.spoken = s.spoken[:0]
 	if len(s.resumable) > 0 {
 		s.resumeRelays()
 	}

@@ -41,7 +41,8 @@ type worker struct {
 	lost  []*link // closed ones whose request is not over
 
 	row       row
-	output    readPipe // stdout and stderr
+	stdout    readPipe // of a FastCGI program, for the log
+	stderr    readPipe
 	lines     lines
 	startedAt time.Duration
 	isReady   bool
@@ -62,7 +63,7 @@ func workerOf(w *pool.Worker) *worker {
 // Exited.
 func (s *Supervisor) startWorker(lease *pool.Worker) {
 	w := &worker{s: s, lease: lease, startedAt: s.loop.Now()}
-	w.output.fd = -1
+	w.stdout.fd, w.stderr.fd = -1, -1
 	w.timer = loop.NewTimer(w.waited)
 	lease.Owner = w
 	if s.hasZygote {
@@ -103,7 +104,7 @@ func (w *worker) openInterpreter(plan runner.Plan) ([]int, error) {
 }
 
 // open makes the worker's descriptors: its listening socket on 0, as the
-// FastCGI specification says (2.2), and one pipe for stdout and stderr.
+// FastCGI specification says (2.2), and pipes for stdout and stderr.
 func (w *worker) open() ([]int, error) {
 	w.s.serial++
 	w.socket = filepath.Join(w.s.dir, strconv.FormatUint(w.s.serial, 10)+".sock")
@@ -112,16 +113,16 @@ func (w *worker) open() ([]int, error) {
 		return nil, err
 	}
 	files := []int{listener}
-	output, err := w.output.open(w.s.loop, w.readOutput)
+	stdout, err := w.stdout.open(w.s.loop, w.readOutput)
 	if err != nil {
 		return files, err
 	}
-	files = append(files, output)
-	again, err := unix.FcntlInt(uintptr(output), unix.F_DUPFD_CLOEXEC, 0)
+	files = append(files, stdout)
+	stderr, err := w.stderr.open(w.s.loop, w.readOutput)
 	if err != nil {
-		return files, fmt.Errorf("cannot duplicate a pipe: %w", err)
+		return files, err
 	}
-	return append(files, again), nil
+	return append(files, stderr), nil
 }
 
 func privateListener(path string) (int, error) {
@@ -230,24 +231,34 @@ func (w *worker) serve(r *request) {
 
 // said takes FCGI_STDERR of a request.
 func (w *worker) said(r *request, p []byte) {
-	w.lines.add(p, w)
+	w.lines.add(onStderr, p, w)
 	r.Stderr(p)
 }
 
 // readOutput takes what the worker says on its own stdout and stderr. It
 // belongs to the request it serves, if it serves just one.
 func (w *worker) readOutput() {
-	for w.output.readable {
-		data, _ := w.output.read(w.s.relayBuf)
+	w.readStream(onStdout, &w.stdout)
+	w.readStream(onStderr, &w.stderr)
+}
+
+func (w *worker) readStream(s stream, pipe *readPipe) {
+	for pipe.readable {
+		data, _ := pipe.read(w.s.drainBuf)
 		if data == nil {
 			return
 		}
-		w.lines.add(data, w)
+		w.lines.add(s, data, w)
 		if r := w.only(); r != nil {
 			r.Stderr(data)
 		}
 	}
 }
+
+// endLines has the lines of a request end with it. What the worker printed
+// before the end of its response was in its pipes by then, so the events for
+// them are in this turn of the loop if they were not in an earlier one.
+func (w *worker) endLines() { w.s.spoken = append(w.s.spoken, w) }
 
 // only returns the request that the worker serves, nil if it serves none or
 // several.
@@ -265,7 +276,7 @@ func (w *worker) only() *request {
 	return only
 }
 
-func (w *worker) sayLine(line string) { w.s.workerSaid(w.pid, line) }
+func (w *worker) sayLine(on stream, line []byte) { w.s.workerSaid(w.pid, on, line) }
 
 // drop forgets a closed connection.
 func (w *worker) drop(l *link) {
@@ -352,7 +363,8 @@ func (w *worker) kill(sig syscall.Signal) {
 }
 
 func (w *worker) onExit(exit proc.Exit) {
-	w.output.readable = w.output.fd >= 0
+	w.stdout.readable = w.stdout.fd >= 0
+	w.stderr.readable = w.stderr.fd >= 0
 	w.readOutput()
 	w.lines.flush(w)
 	level := slog.LevelWarn
@@ -365,8 +377,8 @@ func (w *worker) onExit(exit proc.Exit) {
 	w.s.log.LogAttrs(context.Background(), level, exitLine(exit, w.s.loop.Now()-w.startedAt), w.lines.lastAttr())
 	if !w.isReady {
 		w.s.lastFailure = exitLine(exit, w.s.loop.Now()-w.startedAt)
-		if n := len(w.lines.recent); n > 0 {
-			w.s.lastFailure += ": " + w.lines.recent[n-1]
+		if last := w.lines.lastLine(); last != "" {
+			w.s.lastFailure += ": " + last
 		}
 	}
 	if exit.Status.Signaled() && w.signal == 0 {
@@ -382,7 +394,8 @@ func (w *worker) onExit(exit proc.Exit) {
 func (w *worker) retire() {
 	w.gone = true
 	w.s.loop.Clear(w.timer)
-	w.output.close()
+	w.stdout.close()
+	w.stderr.close()
 	for len(w.links) > 0 {
 		w.links[len(w.links)-1].close()
 	}

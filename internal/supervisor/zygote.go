@@ -197,11 +197,11 @@ func (z *zygote) readOutput() {
 		if data == nil {
 			return
 		}
-		z.lines.add(data, z)
+		z.lines.add(onStderr, data, z)
 	}
 }
 
-func (z *zygote) sayLine(line string) { z.s.workerSaid(z.pid, line) }
+func (z *zygote) sayLine(on stream, line []byte) { z.s.workerSaid(z.pid, on, line) }
 
 // fail gives up a zygote that can not be spoken to.
 func (z *zygote) fail(err error) {
@@ -219,7 +219,7 @@ func (z *zygote) kill(sig syscall.Signal) {
 }
 
 func (z *zygote) onExit(exit proc.Exit) {
-	z.output.readable = z.output.fd >= 0
+	z.output.toEnd()
 	z.readOutput()
 	z.lines.flush(z)
 	reason := "zygote: " + exitLine(exit, 0)
