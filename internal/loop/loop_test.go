@@ -148,7 +148,7 @@ func TestLateEventOfAReusedDescriptor(t *testing.T) {
 	handled := make(chan struct{})
 	l.Post(func() {
 		first := true
-		replace := func(mine, other int) handler {
+		replace := func(other int) handler {
 			return func(Ready) {
 				if !first {
 					return
@@ -168,8 +168,8 @@ func TestLateEventOfAReusedDescriptor(t *testing.T) {
 				})
 			}
 		}
-		_ = l.Add(r1, replace(r1, r2))
-		_ = l.Add(r2, replace(r2, r1))
+		_ = l.Add(r1, replace(r2))
+		_ = l.Add(r2, replace(r1))
 		_, _ = unix.Write(w1, []byte("x"))
 		_, _ = unix.Write(w2, []byte("x"))
 	})
@@ -231,6 +231,8 @@ func BenchmarkPost(b *testing.B) {
 		<-reply
 	}
 	l.Stop()
-	<-done
+	if err := <-done; err != nil {
+		b.Error(err)
+	}
 	l.Close()
 }

@@ -11,15 +11,6 @@ import (
 	"github.com/anyfpm/anyfpm/internal/config"
 )
 
-// packages name what to install on Debian for a runner's own program.
-var packages = map[config.RunnerKind]string{
-	config.RunnerPHP:    "php-cgi",
-	config.RunnerPython: "python3",
-	config.RunnerWSGI:   "python3",
-	config.RunnerPerl:   "perl",
-	config.RunnerRuby:   "ruby",
-}
-
 // findProgram returns the file of a program: name itself if it has a slash,
 // else the first executable of that name in the usual directories. The pool's
 // environment has no say in it.
@@ -38,11 +29,22 @@ func findProgram(name string, kind config.RunnerKind) (string, error) {
 	return "", fmt.Errorf("cannot find the program %s%s", name, hint(kind))
 }
 
+// hint names the Debian package of a runner's own program.
 func hint(kind config.RunnerKind) string {
-	if pkg := packages[kind]; pkg != "" {
-		return "; install the package " + pkg + " or set runner.command"
+	var pkg string
+	switch kind {
+	case config.RunnerPHP:
+		pkg = "php-cgi"
+	case config.RunnerPython, config.RunnerWSGI:
+		pkg = "python3"
+	case config.RunnerPerl:
+		pkg = "perl"
+	case config.RunnerRuby:
+		pkg = "ruby"
+	case config.RunnerCGI, config.RunnerFastCGI:
+		return ""
 	}
-	return ""
+	return "; install the package " + pkg + " or set runner.command"
 }
 
 func executable(path string) error {

@@ -61,6 +61,13 @@ func (p *readPipe) read(buf []byte) (data []byte, eof bool) {
 	return buf[:n], false
 }
 
+// toEnd makes the next reads go on until the pipe is empty or at its end,
+// whatever events said: its writer is gone, or has said so elsewhere.
+func (p *readPipe) toEnd() {
+	p.hup = true
+	p.readable = p.fd >= 0
+}
+
 func (p *readPipe) close() {
 	if p.fd >= 0 {
 		p.loop.Forget(p.fd)
