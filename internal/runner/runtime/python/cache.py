@@ -11,6 +11,7 @@ class Script:
     """A compiled script."""
 
     def __init__(self, path):
+        self.path = path
         self.signature = signature(path)  # taken first: a change after it is seen next time
         with open(path, "rb") as file:
             source = file.read()
@@ -24,12 +25,12 @@ class Cache:
         self._scripts = {}
 
     def load(self, path):
-        """Return the script and whether it had to be compiled for that."""
+        """Return the script at path, which is bytes, and whether it had to be compiled for that."""
         script = self._scripts.get(path)
         if script is not None and script.signature == signature(path):
             return script, False
         self._scripts.pop(path, None)
-        script = Script(path)
+        script = Script(os.fsdecode(path))
         if len(self._scripts) >= _LIMIT:
             del self._scripts[next(iter(self._scripts))]
         self._scripts[path] = script

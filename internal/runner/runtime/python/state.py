@@ -1,43 +1,16 @@
 """What a request may change in its process, and how it is put back."""
 
 import _thread
+import fcntl
 import os
 import posix
 import signal
 import sys
-import time
 from _signal import SIG_SETMASK, getsignal, pthread_sigmask, setitimer
 
 _SIGNALS = range(1, 32)
 _TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 _HOOKS = ("argv", "displayhook", "excepthook", "path", "unraisablehook")
-
-
-class Environment:
-    """The environment: of the process at its start, and each request's on top."""
-
-    def __init__(self):
-        self._base = dict(os.environ._data)
-        self._objects = os.environ, os.environb
-
-    def set(self, variables):
-        """Make the environment base and variables, both with bytes as names."""
-        os.environ, os.environb = self._objects
-        # One dict is behind both objects. What C code and child processes see
-        # is another copy, and writing that is what costs time.
-        present = os.environ._data
-        wanted = {**self._base, **variables}
-        for name, value in wanted.items():
-            if present.get(name) != value:
-                posix.putenv(name, value)
-        if len(present.keys() & wanted.keys()) < len(present):
-            for name in present.keys() - wanted.keys():
-                posix.unsetenv(name)
-        zone = present.get(b"TZ")
-        present.clear()
-        present.update(wanted)
-        if zone != wanted.get(b"TZ"):
-            time.tzset()
 
 
 class State:
@@ -95,6 +68,4 @@ def children():
 
 def _duplicate(fd):
     """Return a copy of fd above those that programs use, closed by exec."""
-    import fcntl
-
     return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 100)

@@ -8,7 +8,6 @@ from anyfpm.wire import MAX_TAIL, write_all
 
 _ENCODING = sys.stdout.encoding
 _ERRORS = sys.stdout.errors
-_STDERR = sys.stderr
 
 
 class Output(io.RawIOBase):
@@ -49,41 +48,52 @@ class Output(io.RawIOBase):
 
 
 class Streams:
-    """The three files in sys for one request."""
+    """The three files in sys."""
 
     def __init__(self):
+        self._stderr = sys.stderr
+        self._empty = None  # the stdin of requests without a body
+
+    def open(self, has_body):
+        """Put files for a new request in sys."""
+        # Files of an earlier request may live on, in a thread or in a logging
+        # handler; so stdout is a new one each time.
         self._output = Output()
         self._buffer = io.BufferedWriter(self._output, 65536)
         self._stdout = io.TextIOWrapper(self._buffer, _ENCODING, _ERRORS, "\n")
         sys.stdout = sys.__stdout__ = self._stdout
-        stdin = io.BufferedReader(io.FileIO(0, closefd=False))
-        sys.stdin = sys.__stdin__ = io.TextIOWrapper(stdin, _ENCODING, _ERRORS)
-        sys.stderr = sys.__stderr__ = _stderr()
+        if has_body:
+            sys.stdin = sys.__stdin__ = _open_stdin()
+        else:
+            if not _usable(self._empty):
+                self._empty = _open_stdin()
+            sys.stdin = sys.__stdin__ = self._empty
+        if not _usable(self._stderr):
+            raw = io.FileIO(2, "w", closefd=False)
+            self._stderr = io.TextIOWrapper(raw, _ENCODING, "backslashreplace", "\n", write_through=True)
+        sys.stderr = sys.__stderr__ = self._stderr
 
     def tail(self):
         """End the response and return what of it has not been written."""
-        return self._output.take(self._flush)
+        return self._output.take(self.flush)
 
     def flush(self):
-        """Write everything out, as at the end of a process."""
-        self._flush()
-
-    def _flush(self):
+        """Write out what the files hold."""
         # The script may have put a file of its own in place of sys.stdout,
         # and may have closed or detached ours.
         for stream in (sys.stdout, self._stdout, self._buffer, sys.stderr):
             try:
                 stream.flush()
-            except (ValueError, AttributeError):
+            except (AttributeError, OSError, ValueError):
                 continue
 
 
-def _stderr():
-    global _STDERR
+def _open_stdin():
+    return io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), _ENCODING, _ERRORS)
+
+
+def _usable(file):
     try:
-        if not _STDERR.closed:
-            return _STDERR
+        return file is not None and not file.closed
     except ValueError:  # detached
-        pass
-    _STDERR = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), _ENCODING, "backslashreplace", "\n", write_through=True)
-    return _STDERR
+        return False

@@ -17,6 +17,7 @@ RETIRE, FAILED, COMPILED, DRAIN_STDOUT, DRAIN_STDERR = 1, 2, 4, 8, 16
 # The longest tail of a response that rides in END; more goes through fd 1.
 MAX_TAIL = 65536
 
+_INTERPRETER = b"%d.%d.%d" % sys.version_info[:3]
 _READ_SIZE = 32768
 _ANCILLARY_SIZE = CMSG_SPACE(4 * 3)  # no message carries more than three descriptors
 
@@ -39,9 +40,11 @@ class Control:
     def fileno(self):
         return self._socket.fileno()
 
-    def detach(self):
-        """Give up the socket and return its descriptor."""
-        return self._socket.detach()
+    def become(self, fd):
+        """Turn into the socket fd of a forked worker, under the same number."""
+        os.dup2(fd, self._socket.fileno(), inheritable=False)
+        self._rest = b""
+        self.descriptors.clear()
 
     def pending(self):
         """Tell whether (part of) a message has been read already."""
@@ -77,8 +80,7 @@ class Control:
 
     def hello(self, inline):
         """Say that the worker is ready, and takes bodies of so many bytes inline."""
-        fields = (VERSION, "python", "%d.%d.%d" % sys.version_info[:3], os.getpid(), inline)
-        content = "".join("%s\0" % field for field in fields).encode()
+        content = b"%d\0python\0%s\0%d\0%d\0" % (VERSION, _INTERPRETER, os.getpid(), inline)
         self._sendall(_frame(1 + len(content), HELLO) + content)
 
     def end(self, flags, status, tail=b""):

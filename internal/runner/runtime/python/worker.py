@@ -7,28 +7,28 @@ from anyfpm import linux, zygote
 from anyfpm.wire import Control
 
 
-def run(work_type):
-    """Be a worker, or a zygote and then its child, for one kind of work.
+def run(make_work):
+    """Be a worker, or a zygote and then its child.
 
-    A work is made from the settings of START, which is the time to import
-    what every request needs. It has
+    make_work takes the settings of START and the control socket, and returns
+    the work to do; it is the time to import what every request needs. A work
+    has
 
-        inline                    the longest request body it takes inline
-        compile(script)           get ready for a script, in a zygote
-        attach(control, once)     what to do in the process that serves
-        serve(kind, content)      serve one request, up to END
-        leave(status)             end a process that serves just one
+        inline                  the longest request body that it takes inline
+        compile(script)         in a zygote: get ready for a script
+        attach()                in the process that serves: get ready
+        serve(kind, content)    serve the request of a message, up to END
     """
     control = Control(3)
     settings = control.start()
     _import_all(settings.get("preload", ""))
-    work = work_type(settings)
-    once = settings.get("isolation") == "fork"
+    work = make_work(settings, control)
     if settings.get("role") == "zygote":
-        control = zygote.run(control, work)
-    if not once:
+        zygote.run(control, work)
+    work.attach()
+    if settings.get("isolation") != "fork":
         linux.adopt_orphans()
-    work.attach(control, once)
+        zygote.freeze()
     control.hello(work.inline)
     while True:
         work.serve(*control.receive())

@@ -3,24 +3,24 @@
 import gc
 import os
 import posix
-import signal
 import sys
+from _signal import SIG_DFL, SIGCHLD, SIGKILL, set_wakeup_fd, signal  # cheaper to touch than signal's
 
 from anyfpm import linux
-from anyfpm.wire import COMPILE, FORK, Control
+from anyfpm.wire import COMPILE, FORK
 
 
 def run(control, work):
-    """Serve the supervisor's commands; return in each child, its own Control."""
+    """Serve the supervisor's commands; return in each child, with control its own."""
     import select
 
     wakeup, wakeup_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    signal.signal(signal.SIGCHLD, lambda number, frame: None)
-    signal.set_wakeup_fd(wakeup_end, warn_on_full_buffer=False)
+    signal(SIGCHLD, lambda number, frame: None)
+    set_wakeup_fd(wakeup_end, warn_on_full_buffer=False)
     events = select.poll()
     events.register(control, select.POLLIN)
     events.register(wakeup, select.POLLIN)
-    _freeze()
+    freeze()
     control.hello(0)
     while True:
         ready = [] if control.pending() else [fd for fd, _ in events.poll()]
@@ -31,19 +31,19 @@ def run(control, work):
             continue
         kind, content = control.receive()
         if kind == FORK:
-            child = _fork(control)
-            if child is not None:
+            if _fork(control):
                 os.close(wakeup)
                 os.close(wakeup_end)
-                return child
+                return
         elif kind == COMPILE:
-            work.compile(os.fsdecode(content[:-1]))
-            _freeze()
+            work.compile(content[:-1])
+            freeze()
 
 
-def _freeze():
-    # What exists now is shared with the children as long as nobody writes to
-    # it, and the collector writes to what it looks at.
+def freeze():
+    """Have the garbage collector leave alone what exists now."""
+    # Children share it as long as nobody writes to it, and the collector
+    # writes to what it looks at.
     gc.collect()
     gc.freeze()
 
@@ -60,6 +60,7 @@ def _reap(control):
 
 
 def _fork(control):
+    """Fork a worker with the descriptors that came with FORK; return True in it."""
     descriptors = control.descriptors[:3]
     del control.descriptors[:3]
     parent = os.getpid()
@@ -69,28 +70,29 @@ def _fork(control):
         print("anyfpm: cannot fork a worker: %s" % error, file=sys.stderr)
         pid = -1
     if pid == 0:
-        return _child(control, descriptors, parent)
+        _settle(control, descriptors, parent)
+        return True
     for fd in descriptors:
         os.close(fd)
     if pid > 0:
         try:
             os.setpgid(pid, pid)
         except OSError:
-            pass  # the child has done it, and is gone already
+            pass  # it is gone already
     control.child(max(pid, 0))
-    return None
+    return False
 
 
-def _child(control, descriptors, parent):
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    os.setpgid(0, 0)
-    linux.die_with_parent(signal.SIGKILL)
+def _settle(control, descriptors, parent):
+    """Turn the forked process into a worker of its own."""
+    set_wakeup_fd(-1)
+    signal(SIGCHLD, SIG_DFL)
+    linux.die_with_parent(SIGKILL)
     if os.getppid() != parent:
         os._exit(0)
-    os.dup2(descriptors[0], control.detach(), inheritable=False)
-    os.dup2(descriptors[1], 1)
-    os.dup2(descriptors[2], 2)
+    control_fd, stdout, stderr = descriptors
+    control.become(control_fd)
+    os.dup2(stdout, 1)
+    os.dup2(stderr, 2)
     for fd in descriptors:
         os.close(fd)
-    return Control(3)

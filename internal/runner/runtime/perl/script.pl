@@ -1,0 +1,165 @@
+# A compiled script: one sub in a package of its own.
+package Anyfpm::Script;
+
+use strict;
+use warnings;
+use B ();
+
+my %cache;    # by path
+my $limit  = 1000;
+my $serial = 0;
+
+# load returns the script at a path, and whether a zygote should know it. It
+# dies of what is wrong with the script.
+sub load {
+    my ($path) = @_;
+    my $script = $cache{$path};
+    my $known  = $script && $script->{signature} eq signature($path);
+    return ($script, 0) if $known and !($script->{used}++ and $script->{once});
+    forget($path);
+    forget($_) for keys %cache >= $limit ? keys %cache : ();
+    $script = compile($path);
+    $script->{used} = 1;
+    $cache{$path} = $script;
+    return ($script, !$known && !$script->{late});
+}
+
+# preload compiles a script before the process that will run it is forked.
+# What is wrong with it is told to its clients.
+sub preload {
+    my ($path) = @_;
+    my $source = eval { slurp($path) } // return;
+    return if has_begin($source);
+    my ($script) = eval { load($path) } or return;
+    $script->{used} = 0;
+}
+
+sub forget {
+    my $script = delete $cache{ $_[0] } or return;
+    delete $Anyfpm::Script::{ $script->{package} . '::' };
+}
+
+# signature is what changes when a file does.
+sub signature { join ',', (stat $_[0])[9, 7, 1] }
+
+sub slurp {
+    my ($path) = @_;
+    open my $file, '<:raw', $path or die qq(Can't open perl script "$path": $!\n);
+    local $/;
+    return scalar <$file>;
+}
+
+# has_begin tells whether a script has BEGIN blocks of its own. They may
+# depend on the request, so they run in each.
+sub has_begin { scalar($_[0] =~ /^\s*BEGIN\s*\{/m) }
+
+sub compile {
+    my ($path) = @_;
+    my $signature = signature($path);
+    my $source    = slurp($path);
+    my $package   = join '_', substr($path =~ s{.*/}{}r, 0, 100) =~ s/\W/_/gr, ++$serial;
+    my $self      = bless { signature => $signature, package => $package, late => has_begin($source) };
+    $self->{warn} = $source =~ /\A#!\S*perl\S*[^\n]*\s-\w*w/ ? 1 : 0;
+    $self->{data} = $1 if $source =~ s/^__(?:END|DATA)__[ \t]*\r?\n(.*)//ms;
+    my @pod = $source =~ /^=([a-zA-Z]\w*)/mg;
+    $source .= "\n=cut\n" if @pod and $pod[-1] ne 'cut';
+    my $file = $path =~ s/["\n]/_/gr;
+
+    my $ends  = @{ ends() };
+    my $error = do {
+        local ($^W, $@) = ($self->{warn}, '');
+        local $SIG{__WARN__} = \&warning;
+        Anyfpm::evaluate(qq(package Anyfpm::Script::$package; sub __anyfpm {\n#line 1 "$file"\n$source\n}));
+        $self->{warn_hook} = $SIG{__WARN__} if $SIG{__WARN__} != \&warning;
+        $@;
+    };
+    # What the script's "use" statements have set is true for each run of it.
+    $self->{inc}      = [@INC];
+    $self->{die_hook} = $SIG{__DIE__};
+    $self->{end}      = take_ends(@{ ends() } - $ends, $file);
+    die $error if $error ne '';
+
+    no strict 'refs';
+    $self->{code}      = \&{"Anyfpm::Script::$package\::__anyfpm"};
+    $self->{once}      = $self->{late} || $source =~ /\bstate\s*[\$\@%(]/ || captured($self->{code});
+    $self->{variables} = variables("Anyfpm::Script::$package");
+    return $self;
+}
+
+# warning passes on what perl says of a script, but for the one thing that the
+# sub around the script brings about and that "captured" takes care of.
+sub warning { print STDERR @_ if $_[0] !~ /^Variable "[^"]+" will not stay shared/ }
+
+# ends is the interpreter's list of END blocks, the newest first.
+sub ends {
+    my $list = B::end_av();
+    return $list->isa('B::SPECIAL') ? [] : $list->object_2svref;
+}
+
+# take_ends takes the END blocks of a file from the first so many of the
+# list. Those of modules stay, for the end of the process.
+sub take_ends {
+    my ($count, $file) = @_;
+    my $list = ends();
+    my @taken;
+    for my $i (reverse 0 .. $count - 1) {
+        next if B::svref_2object(\$list->[$i])->FILE ne $file;
+        unshift @taken, \$list->[$i];
+        splice @$list, $i, 1;
+    }
+    return \@taken;
+}
+
+# captured tells whether a named sub of the script uses a lexical variable of
+# its file. It would see that of the first run for ever, so such a script is
+# compiled for every run.
+sub captured {
+    my ($code) = @_;
+    my ($names, $values) = map { [ $_->ARRAY ] } (B::svref_2object($code)->PADLIST->ARRAY)[ 0, 1 ];
+    for my $i (1 .. $#$names) {
+        my ($name, $value) = ($names->[$i], $values->[$i]);
+        next if $value->isa('B::SPECIAL') or !$name->can('PV') or ($name->PV // '') !~ /^[\$\@%]./;
+        return 1 if $value->REFCNT > 1;
+    }
+    return 0;
+}
+
+my %imported = (SCALAR => B::GVf_IMPORTED_SV(), ARRAY => B::GVf_IMPORTED_AV(), HASH => B::GVf_IMPORTED_HV());
+
+# variables returns the globs of a package, and its own variables with the
+# values that the compilation has given to them.
+sub variables {
+    my ($package) = @_;
+    my (@globs, @variables);
+    no strict 'refs';
+    for my $name (keys %{"$package\::"}) {
+        next if $name eq 'ISA' or $name =~ /::\z/ or ref \${"$package\::"}{$name} ne 'GLOB';
+        my $glob = \*{"$package\::$name"};
+        push @globs, $glob;
+        for my $type (keys %imported) {
+            my $reference = *{$glob}{$type} or next;
+            my $object = B::svref_2object($reference);
+            next if $object->MAGICAL or $object->FLAGS & B::SVf_READONLY();
+            # A module has its variable, too; one of "use vars" is the script's.
+            next if B::svref_2object($glob)->GvFLAGS & $imported{$type} and $object->REFCNT > 2;
+            my $value = $type eq 'SCALAR' ? $$reference : $type eq 'ARRAY' ? [@$reference] : {%$reference};
+            push @variables, [ $type, $reference, $value ];
+        }
+    }
+    return { globs => \@globs, variables => \@variables };
+}
+
+# reset gives the package's variables their first values and closes its files.
+sub reset {
+    my ($self) = @_;
+    for my $glob (@{ $self->{variables}{globs} }) {
+        my $file = *{$glob}{IO} or next;
+        close $file if (fileno($file) // 0) > 2;
+    }
+    for (@{ $self->{variables}{variables} }) {
+        my ($type, $reference, $value) = @$_;
+        if    ($type eq 'SCALAR') { $$reference = $value }
+        elsif ($type eq 'ARRAY')  { @$reference = @$value }
+        else                      { %$reference = %$value }
+    }
+}

@@ -1,0 +1,41 @@
+# What a request may change in its process, and how it is put back.
+package Anyfpm::State;
+
+use strict;
+use warnings;
+use POSIX ();
+
+my (%env, @inc, %signals, $umask);
+
+# save remembers how the process should be between two requests.
+sub save {
+    %env     = %ENV;
+    @inc     = @INC;
+    %signals = map { $_ => $SIG{$_} // 'DEFAULT' } grep { !/^(?:KILL|STOP|__.*)$/ } keys %SIG;
+    $umask   = umask;
+    Anyfpm::Stdio::save();
+}
+
+# environment returns the process's own environment, below that of a request.
+sub environment { %env }
+
+# restore puts everything back but the environment and the working directory.
+sub restore {
+    alarm 0;
+    for my $name (keys %signals) {
+        next if ($SIG{$name} // 'DEFAULT') eq $signals{$name};
+        $SIG{$name} = $signals{$name};
+    }
+    @SIG{qw(__WARN__ __DIE__)} = ();
+    POSIX::sigprocmask(POSIX::SIG_SETMASK(), POSIX::SigSet->new);
+    umask $umask;
+    @INC = @inc;
+    Anyfpm::Stdio::restore();
+}
+
+# children reaps what has ended, and tells whether a child is still alive.
+sub children {
+    my $pid;
+    do { $pid = waitpid -1, POSIX::WNOHANG() } while $pid > 0;
+    return $pid == 0;
+}

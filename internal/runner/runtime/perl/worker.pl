@@ -1,0 +1,158 @@
+# CGI scripts in a resident interpreter.
+package Anyfpm::Worker;
+
+use strict;
+use warnings;
+use POSIX ();
+
+our $pid;
+my ($once, $running, $exited, $finished, $status, $flags);
+
+# exit ends the request and not the worker.
+BEGIN {
+    no warnings 'once';
+    *CORE::GLOBAL::exit = sub (;$) {
+        CORE::exit($_[0] // 0) if !$running;
+        ($exited, $status) = (1, ($_[0] // 0) & 0xff);
+        # This leaves evals too, which an exception would not. It fails, with
+        # an exception, across what C code has called, such as a sort.
+        no warnings 'exiting';
+        last ANYFPM_REQUEST;
+    };
+}
+
+# Anyfpm::finish_request ends the response now; the script may go on working.
+# It is false when there is no response to end.
+sub Anyfpm::finish_request {
+    return 0 if !$running or $finished or $$ != $pid;
+    $finished = 1;
+    Anyfpm::Stdio::flush();
+    Anyfpm::Wire::finish(Anyfpm::Wire::DRAIN_STDOUT | Anyfpm::Wire::DRAIN_STDERR);
+    return 1;
+}
+$INC{'Anyfpm.pm'} = 'anyfpm/worker.pl';
+
+sub serve {
+    my ($type, $content) = @_;
+    $flags    = Anyfpm::Wire::DRAIN_STDOUT | Anyfpm::Wire::DRAIN_STDERR;
+    $status   = 0;
+    $finished = 0;
+    my ($path, @arguments) = set_up($type, $content);
+    my $script;
+    guard(sub {
+        my $directory = $path =~ s{/[^/]*\z}{}r;
+        chdir $directory or die "Can't chdir to $directory: $!\n";
+        ($script, my $compiled) = Anyfpm::Script::load($path);
+        $flags |= Anyfpm::Wire::COMPILED if $compiled;
+        run($script, @arguments);
+    });
+    end_block($_) for $script ? @{ $script->{end} } : ();
+    leave($script) if $once or $$ != $pid;
+    $script->reset if $script;
+    Anyfpm::Stdio::flush();
+    Anyfpm::State::restore();
+    $flags |= Anyfpm::Wire::RETIRE if Anyfpm::State::children();
+    Anyfpm::Wire::end($flags, $status);
+}
+
+# set_up makes the request's standard input and environment, and returns the
+# script's path and its arguments.
+sub set_up {
+    my ($type, $content) = @_;
+    if ($type eq 'D') {
+        Anyfpm::Stdio::set_stdin(Anyfpm::Wire::take_descriptors(1));
+    }
+    elsif ($type eq 'B') {
+        my $size = unpack 'N', $content;
+        Anyfpm::Stdio::set_stdin_to(substr $content, 4 + $size);
+        $content = substr $content, 4, $size;
+    }
+    my ($path, $count, @fields) = split /\0/, $content, -1;
+    pop @fields;    # what follows the last NUL
+    my @arguments = splice @fields, 0, $count;
+    %ENV = (Anyfpm::State::environment(), @fields);
+    $0 = $path;
+    return ($path, @arguments);
+}
+
+# run runs a script with Perl's special variables as at its start.
+sub run {
+    my ($script, @arguments) = @_;
+    local ($_, $@);
+    local ($/, $\, $,, $", $;) = ("\n", undef, undef, ' ', "\034");
+    local $^W = $script->{warn};
+    local @INC = @{ $script->{inc} };
+    @SIG{qw(__WARN__ __DIE__)} = @$script{qw(warn_hook die_hook)};
+    @ARGV = @arguments;
+    $^T = time;
+    if (defined $script->{data}) {
+        no strict 'refs';
+        open *{"Anyfpm::Script::$script->{package}::DATA"}, '<', \$script->{data};
+    }
+    if ($INC{'CGI/Carp.pm'}) {
+        no warnings qw(once redefine);
+        *CGI::Carp::ineval = \&in_eval;
+    }
+    $script->{code}->();
+}
+
+# in_eval tells whether a script is in an eval of its own, for CGI::Carp's
+# fatalsToBrowser, which else takes the worker's for it.
+sub in_eval {
+    for (my $i = 0; my (undef, $file, undef, $sub) = caller $i; $i++) {
+        return 1 if $sub eq '(eval)' and $file !~ m{^anyfpm/};
+    }
+    return 0;
+}
+
+# guard calls code as the interpreter calls a program: exit ends it, and what
+# it dies of is told on STDERR and makes the exit status.
+sub guard {
+    my ($code) = @_;
+    my $error;
+    ($exited, $running) = (0, 1);
+    ANYFPM_REQUEST: {
+        eval { $code->(); 1 } or $error = $@;
+    }
+    $running = 0;
+    return if $exited or !defined $error;
+    $flags |= Anyfpm::Wire::FAILED;
+    $status = ($! + 0 || $? >> 8 || 255) & 0xff;
+    print STDERR $error;
+}
+
+# end_block calls an END block, which sees the exit status in $? and may
+# change it.
+sub end_block {
+    my ($code) = @_;
+    guard(sub {
+        $? = $status;
+        $code->();
+        $status = $? & 0xff;
+    });
+}
+
+# leave ends the process: one that serves once, or that a script has forked.
+sub leave {
+    my ($script) = @_;
+    end_block(\$_) for @{ Anyfpm::Script::ends() };
+    $script->reset if $script;
+    Anyfpm::Stdio::flush();
+    POSIX::_exit($status) if $$ != $pid;
+    Anyfpm::Wire::end($flags | Anyfpm::Wire::RETIRE, $status);
+    POSIX::_exit(0);
+}
+
+my $settings = Anyfpm::Wire::start();
+$0 = "anyfpm: pool $settings->{pool}";
+$once = $settings->{isolation} eq 'fork';
+for my $module (grep { length } split /\n/, $settings->{preload}) {
+    die "anyfpm: not the name of a module: $module\n" if $module !~ /\A\w+(?:::\w+)*\z/;
+    require($module =~ s{::}{/}gr . '.pm');
+}
+Anyfpm::Zygote::run(\&Anyfpm::Script::preload) if $settings->{role} eq 'zygote';
+$pid = $$;
+Anyfpm::Linux::prctl(Anyfpm::Linux::PR_SET_CHILD_SUBREAPER(), 1) if !$once;
+Anyfpm::State::save();
+Anyfpm::Wire::hello(Anyfpm::Linux::can_receive_descriptors() ? 4096 : 0xffffffff);
+serve(Anyfpm::Wire::receive()) while 1;

@@ -1,0 +1,65 @@
+# The zygote: a process that has everything loaded and forks the workers.
+package Anyfpm::Zygote;
+
+use strict;
+use warnings;
+use POSIX ();
+
+# run serves the supervisor's commands. It returns in each child, whose
+# control socket is its own. compile is called with the path of a script.
+sub run {
+    my ($compile) = @_;
+    pipe my $wakeup, my $wakeup_end or die "anyfpm: cannot make a pipe: $!\n";
+    local $SIG{CHLD} = sub { syswrite $wakeup_end, '.' };
+    Anyfpm::Wire::hello(0);
+    while (1) {
+        my $ready = '';
+        if (!Anyfpm::Wire::pending()) {
+            vec($ready, $_, 1) = 1 for fileno $wakeup, Anyfpm::Wire::fileno();
+            next if select($ready, undef, undef, undef) < 0;    # interrupted
+            if (vec $ready, fileno $wakeup, 1) {
+                sysread $wakeup, my $dots, 4096;
+                reap();
+            }
+            next if !vec $ready, Anyfpm::Wire::fileno(), 1;
+        }
+        my ($type, $content) = Anyfpm::Wire::receive();
+        return if $type eq 'F' and spawn();
+        $compile->($content =~ s/\0\z//r) if $type eq 'C';
+    }
+}
+
+sub reap {
+    while ((my $pid = waitpid -1, POSIX::WNOHANG()) > 0) {
+        Anyfpm::Wire::exited($pid, ${^CHILD_STATUS_NATIVE});
+    }
+}
+
+# spawn forks a worker with the descriptors that came with FORK, and is true
+# in it.
+sub spawn {
+    my @descriptors = Anyfpm::Wire::take_descriptors(3);
+    my $parent = $$;
+    my $pid = fork;
+    if (defined $pid and $pid == 0) {
+        settle($parent, @descriptors);
+        return 1;
+    }
+    print STDERR "anyfpm: cannot fork a worker: $!\n" if !defined $pid;
+    POSIX::close($_) for @descriptors;
+    setpgrp $pid, $pid if $pid;
+    Anyfpm::Wire::child($pid // 0);
+    return 0;
+}
+
+# settle turns the forked process into a worker of its own.
+sub settle {
+    my ($parent, $control, $stdout, $stderr) = @_;
+    Anyfpm::Linux::prctl(Anyfpm::Linux::PR_SET_PDEATHSIG(), POSIX::SIGKILL());
+    POSIX::_exit(0) if getppid != $parent;
+    Anyfpm::Wire::become($control);
+    POSIX::dup2($stdout, 1);
+    POSIX::dup2($stderr, 2);
+    POSIX::close($_) for $control, $stdout, $stderr;
+    srand;    # or all children would draw the same numbers
+}

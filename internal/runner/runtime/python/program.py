@@ -1,0 +1,120 @@
+"""What running a CGI script takes, whichever way it is isolated."""
+
+import atexit
+import builtins
+import gc
+import os
+import posix
+import sys
+from types import ModuleType
+
+import anyfpm
+from anyfpm import wire
+from anyfpm.cache import Cache
+from anyfpm.environment import Environment
+from anyfpm.report import report
+
+# What a script's children write does not pass through this process.
+DRAIN = wire.DRAIN_STDOUT | wire.DRAIN_STDERR
+
+
+class Scripts:
+    """The common part of Once and Persistent, which add set_environment, serve and tail."""
+
+    inline = 4096  # what a pipe always holds: a script's stdin is a descriptor
+
+    def __init__(self, control):
+        self.control = control
+        self.cache = Cache()
+        self.environment = Environment()
+        anyfpm._finish = self.finish
+
+    def compile(self, path):
+        """Have a script compiled; what is wrong with it is told to its clients."""
+        try:
+            self.cache.load(path)
+        except (OSError, SyntaxError, ValueError, MemoryError, RecursionError):
+            pass
+
+    def attach(self):
+        """Get ready in the process that serves."""
+        self.pid = posix.getpid()
+
+    def begin(self, kind, content):
+        """Put the body on descriptor 0; return the strings of the message."""
+        self.finished = False
+        self.flags = DRAIN
+        if kind == wire.REQUEST_DESCRIPTOR:
+            stdin = self.control.descriptors.pop()
+        elif kind == wire.REQUEST_BODY:
+            size = 4 + int.from_bytes(content[:4], "big")
+            stdin, end = os.pipe()
+            os.write(end, content[size:])
+            os.close(end)
+            content = content[4:size]
+        else:
+            return iter(content.split(b"\0"))
+        posix.dup2(stdin, 0)
+        os.close(stdin)
+        return iter(content.split(b"\0"))
+
+    def load(self, fields):
+        """Set the process up for the script that the message names, and return it."""
+        path = next(fields)
+        arguments = [os.fsdecode(next(fields)) for _ in range(int(next(fields)))]
+        self.set_environment(dict(zip(fields, fields)))
+        script, compiled = self.cache.load(path)
+        if compiled:
+            self.flags |= wire.COMPILED
+        posix.chdir(script.directory)
+        sys.argv = [script.path, *arguments]
+        sys.path.insert(0, script.import_directory)
+        return script
+
+    def guard(self, function, *args):
+        """Call function as the interpreter does with its program: return an exit status."""
+        try:
+            function(*args)
+            return 0
+        except SystemExit as exit:
+            if exit.code is None or isinstance(exit.code, int):
+                return (exit.code or 0) & 0xFF
+            print(exit.code, file=sys.stderr)
+            return 1
+        except BaseException as error:
+            self.flags |= wire.FAILED
+            report(error)
+            return 1
+
+    def finish(self):
+        """End the response, for anyfpm.finish_request."""
+        if self.finished or posix.getpid() != self.pid:
+            return False
+        self.finished = True
+        self.control.finish(DRAIN, self.tail())
+        return True
+
+    def leave(self, main, status, callbacks=()):
+        """End the process as the interpreter does, except for freeing memory.
+
+        It may be a child that the script has forked, which has no END to send.
+        """
+        if "threading" in sys.modules:
+            self.guard(sys.modules["threading"]._shutdown)
+        for callback in (*callbacks, atexit._run_exitfuncs):
+            self.guard(callback)
+        main.__dict__.clear()  # closes what the script left open
+        gc.collect()
+        tail = self.tail()
+        if posix.getpid() != self.pid:
+            wire.write_all(1, tail)
+            os._exit(status)
+        self.control.end(self.flags | wire.RETIRE, status, tail)
+        os._exit(0)
+
+
+def new_main():
+    """Put a new, empty __main__ in its place and return it."""
+    main = sys.modules["__main__"] = ModuleType("__main__")
+    main.__builtins__ = builtins
+    return main

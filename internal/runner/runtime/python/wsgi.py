@@ -1,0 +1,106 @@
+"""A WSGI application (PEP 3333) in a resident interpreter."""
+
+import fcntl
+import io
+import os
+import sys
+
+import anyfpm
+from anyfpm import application, wire, worker
+from anyfpm.filewrapper import FileWrapper
+from anyfpm.report import report
+from anyfpm.response import Response
+
+
+class Errors(io.RawIOBase):
+    """Descriptor 2, which remembers that something was written to it."""
+
+    written = False
+
+    def fileno(self):
+        return 2
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        self.written = True
+        return os.write(2, data)
+
+
+class Application:
+    inline = 65536
+
+    def __init__(self, settings, control):
+        self._control = control
+        self._application = application.load(settings["application"], settings.get("path", ""))
+
+    def compile(self, path):
+        """There are no scripts to compile."""
+
+    def attach(self):
+        # Descriptor 1 is the response. What the application prints, or a child
+        # of it, must not get into it: that goes to stderr.
+        self.stdout = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 3)
+        os.dup2(2, 1)
+        sys.stdout.reconfigure(line_buffering=True)
+        self._errors = Errors()
+        sys.stderr = io.TextIOWrapper(self._errors, "utf-8", "backslashreplace", "\n", write_through=True)
+        self._environ = {
+            "wsgi.version": (1, 0),
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": False,
+            "wsgi.multiprocess": True,
+            "wsgi.run_once": False,
+            "wsgi.input_terminated": True,
+            "wsgi.file_wrapper": FileWrapper,
+        }
+
+    def serve(self, kind, content):
+        if kind == wire.REQUEST:
+            stdin = io.BytesIO()
+        elif kind == wire.REQUEST_BODY:
+            size = 4 + int.from_bytes(content[:4], "big")
+            stdin = io.BytesIO(content[size:])
+            content = content[4:size]
+        else:
+            stdin = os.fdopen(self._control.descriptors.pop(), "rb")
+        environ = self._make_environ(content)
+        environ["wsgi.input"] = stdin
+        response = Response(self, environ["REQUEST_METHOD"] == "HEAD")
+        anyfpm._finish = response.finish
+        try:
+            response.run(self._application, environ)
+        except BaseException as error:
+            report(error)
+            self.end(wire.FAILED | wire.DRAIN_STDOUT, 1)
+        stdin.close()
+
+    def end(self, flags, status, tail=b""):
+        """End the request that is being served."""
+        if self._errors.written:
+            self._errors.written = False
+            flags |= wire.DRAIN_STDERR
+        self._control.end(flags, status, tail)
+
+    def finish(self, flags, tail):
+        """End the response to it; the application works on."""
+        self._control.finish(flags, tail)
+
+    def _make_environ(self, content):
+        fields = iter(content.decode("latin-1").split("\0"))
+        next(fields)  # the script, which is for workers that run scripts
+        for _ in range(int(next(fields))):
+            next(fields)
+        environ = dict(zip(fields, fields))
+        if "PATH_INFO" not in environ:
+            # Web servers that do not split the path send all of it as the
+            # script's name; the script is the application, at the root.
+            environ["PATH_INFO"] = environ.get("SCRIPT_NAME", "")
+            environ["SCRIPT_NAME"] = ""
+        environ["wsgi.url_scheme"] = "https" if environ.get("HTTPS") in ("on", "1") else "http"
+        environ.update(self._environ)
+        return environ
+
+
+worker.run(Application)
