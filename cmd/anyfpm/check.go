@@ -44,9 +44,10 @@ Exit codes: 0 it can be used, 78 it cannot.`,
 
 // check tells a human about a configuration.
 func (a *app) check(f *serviceFlags, dump bool) error {
+	f.forceStderr = true // not for the log
 	cfg, notices, err := a.read(f)
 	if err != nil {
-		return a.refuse(notices, err)
+		return a.refuse(f, notices, err)
 	}
 	master.LogNotices(slog.New(logfile.NewHandler(a.stderr, logfile.HandlerOptions{})), notices)
 	if dump {
@@ -63,11 +64,11 @@ func (a *app) check(f *serviceFlags, dump bool) error {
 func (a *app) test(f *serviceFlags, dump bool) error {
 	cfg, notices, err := a.read(f)
 	if err != nil {
-		return a.refuse(notices, err)
+		return a.refuse(f, notices, err)
 	}
 	log, closeLog, err := master.OpenLog(&cfg.Global, f.forceStderr)
 	if err != nil {
-		return a.refuse(notices, err)
+		return a.refuse(f, notices, err)
 	}
 	defer closeLog()
 	master.LogNotices(log, notices)

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -49,39 +46,5 @@ func (f *operatorFlags) controlPath(a *app) string {
 	if cfg, _, err := config.Load(path, opt); err == nil {
 		return cfg.Global.ControlListen
 	}
-	return scanControl(path, f.prefix)
-}
-
-// scanControl looks for the control socket in a file that cannot be read as a
-// configuration.
-func scanControl(path, prefix string) string {
-	file, err := os.Open(path)
-	if err != nil {
-		return config.DefaultControl()
-	}
-	defer file.Close()
-	var control, pid string
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		key, value, _ := strings.Cut(lines.Text(), "=")
-		value = strings.Trim(strings.TrimSpace(value), `"'`)
-		switch strings.ToLower(strings.TrimSpace(key)) {
-		case "control.listen":
-			control = value
-		case "pid":
-			pid = value
-		}
-	}
-	if control == "" && pid != "" {
-		control = strings.TrimSuffix(pid, ".pid") + ".ctl"
-	}
-	switch {
-	case control == "":
-		return config.DefaultControl()
-	case filepath.IsAbs(control):
-		return control
-	case prefix != "":
-		return filepath.Join(prefix, control)
-	default:
-		return filepath.Join("/var", control)
-	}
+	return scan(path).controlPath(f.prefix)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -72,16 +73,8 @@ func (f *serviceFlags) load(a *app) (*config.Config, []config.Notice, error) {
 	opt := f.options(a)
 	opt.PID = f.pid
 	opt.Settings = f.iniSettings()
-	cfg, notices, err := config.Load(f.path, opt)
-	if err != nil {
-		return nil, notices, err
-	}
-	for _, p := range cfg.Pools {
-		if p.Runner == config.RunnerPHP {
-			p.RunnerCommand = append(slices.Clone(p.RunnerCommand), f.phpArguments()...)
-		}
-	}
-	return cfg, notices, nil
+	opt.PHPArguments = f.phpArguments()
+	return config.Load(f.path, opt)
 }
 
 // phpArguments are the options that php-cgi gets as they came.
@@ -133,7 +126,7 @@ func (a *app) defaultConfig(prefix string, php bool) string {
 func (f *serviceFlags) serve(a *app) error {
 	cfg, notices, err := f.load(a)
 	if err != nil {
-		return a.refuse(notices, err)
+		return a.refuse(f, notices, err)
 	}
 	return f.runService(a, cfg, notices, func() (*config.Config, []config.Notice, error) { return f.load(a) })
 }
@@ -176,14 +169,28 @@ func (f *serviceFlags) runService(a *app, cfg *config.Config, notices []config.N
 	return err
 }
 
-// refuse says on standard error, in the form of the log, why a configuration
-// is not used.
-func (a *app) refuse(notices []config.Notice, err error) error {
-	log := slog.New(logfile.NewHandler(a.stderr, logfile.HandlerOptions{}))
+// refuse says, in the form of the log, why a configuration is not used: on
+// standard error and, if php-fpm would have come far enough to open it, in the
+// error log as well.
+func (a *app) refuse(f *serviceFlags, notices []config.Notice, err error) error {
+	handler := logfile.NewHandler(a.stderr, logfile.HandlerOptions{})
+	if path := scan(f.path).errorLog; filepath.IsAbs(path) && !f.forceStderr && processed(err) {
+		if file, err := logfile.Open(path); err == nil {
+			defer file.Close()
+			handler = logfile.NewStartup(logfile.NewHandler(file, logfile.HandlerOptions{}), handler)
+		}
+	}
+	log := slog.New(handler)
 	master.LogNotices(log, notices)
 	master.LogFaults(log, err)
 	logfile.Printf(log, logfile.LevelError, "FPM initialization failed")
 	return &exit{code: exitConfig, err: err, silent: true}
+}
+
+// processed tells faults of a configuration whose files could all be read.
+func processed(err error) bool {
+	var faults *config.Errors
+	return errors.As(err, &faults) && !strings.HasPrefix(faults.Trailer(), "failed to load")
 }
 
 // detach does in the foreground what php-fpm does there as well: a session of

@@ -288,7 +288,17 @@ func (s *service) who(pool string) (generation, pid int) {
 	return generation, pid
 }
 
-// fake makes the supervisor of a pool behave in one of the fake ways.
+// expectGeneration waits until a pool's connections go to a generation: the
+// one before accepts until it has read that it is to drain.
+func (s *service) expectGeneration(pool string, want int) {
+	s.t.Helper()
+	s.eventually(fmt.Sprintf("generation %d of pool %s", want, pool), func() bool {
+		got, _ := s.who(pool)
+		return got == want
+	})
+}
+
+// behave makes the supervisor of a pool behave in one of the fake ways.
 func behave(p *config.Pool, mode string) { p.Env = []config.KeyValue{{Key: "FAKE", Value: mode}} }
 
 func openFDs(t *testing.T) int {

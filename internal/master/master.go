@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math"
 	"os"
 	"slices"
 	"sync"
@@ -127,6 +128,10 @@ func (m *Master) prepare() (err error) {
 		}
 	}()
 	LogNotices(m.log, m.opts.Notices)
+	// What whoever started the service has left open is not for its workers.
+	if err := unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil && err != unix.ENOSYS && err != unix.EINVAL {
+		return fmt.Errorf("cannot keep inherited files to ourselves: %w", err)
+	}
 	if err := m.confine(); err != nil {
 		return err
 	}

@@ -225,5 +225,5 @@ func TestEmergencyRestart(t *testing.T) {
 	s.next <- s.config("www")
 	s.start()
 	s.expectLog("failed processes threshold (3 in 60 sec) is reached, initiating reload")
-	s.eventually("the next generation", func() bool { g, _ := s.who("www"); return g == 2 })
+	s.expectGeneration("www", 2)
 }

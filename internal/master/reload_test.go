@@ -29,7 +29,7 @@ func TestReloadKeepsRequestsInFlight(t *testing.T) {
 	s.next <- s.config("www")
 	s.signal(syscall.SIGUSR2)
 	s.expectLog("Reloading in progress ...", "reloading: ", "using inherited socket fd=", "\""+s.path("www")+"\"")
-	s.eventually("the new generation", func() bool { g, _ := s.who("www"); return g == 2 })
+	s.expectGeneration("www", 2)
 	if answer, err := old.ask("who"); err != nil || !strings.HasPrefix(answer, "www 1 ") {
 		t.Errorf("the old connection: %q, %v", answer, err)
 	}
@@ -72,9 +72,7 @@ func TestReloadUnderLoadFailsNoRequest(t *testing.T) {
 	}
 	stop.Store(true)
 	clients.Wait()
-	if generation, _ := s.who("www"); generation != reloads+1 {
-		t.Errorf("generation %d after %d reloads", generation, reloads)
-	}
+	s.expectGeneration("www", reloads+1)
 	t.Logf("%d requests", asked.Load())
 }
 
@@ -150,18 +148,14 @@ func TestPoolThatDoesNotStartKeepsItsOldGeneration(t *testing.T) {
 			if generation, pid := s.who("www"); generation != 1 || pid != before {
 				t.Errorf("generation %d, pid %d, before %d", generation, pid, before)
 			}
-			if generation, _ := s.who("api"); generation != 2 {
-				t.Errorf("the other pool is of generation %d", generation)
-			}
+			s.expectGeneration("api", 2)
 			if _, err := os.Lstat(s.path("elsewhere")); err == nil {
 				t.Error("the new socket is left")
 			}
 			if err := s.reload(s.config("www", "api")); err != nil {
 				t.Error(err)
 			}
-			if generation, _ := s.who("www"); generation != 2 {
-				t.Errorf("generation %d after a good reload", generation)
-			}
+			s.expectGeneration("www", 2)
 		})
 	}
 }
@@ -211,10 +205,9 @@ func TestReloadOfOnePool(t *testing.T) {
 	if err := c.Reload(t.Context(), "api"); err != nil {
 		t.Fatal(err)
 	}
-	for pool, want := range map[string]int{"www": 1, "api": 2} {
-		if generation, _ := s.who(pool); generation != want {
-			t.Errorf("pool %s is of generation %d, want %d", pool, generation, want)
-		}
+	s.expectGeneration("api", 2)
+	if generation, _ := s.who("www"); generation != 1 {
+		t.Errorf("the other pool is of generation %d", generation)
 	}
 	if err := c.Reload(t.Context(), "none"); err == nil || !strings.Contains(err.Error(), "no such pool") {
 		t.Errorf("reload of a pool that is not there: %v", err)
@@ -247,9 +240,11 @@ func TestReloadsAskedForMeanwhileBecomeOne(t *testing.T) {
 			t.Fatal("a reload does not end")
 		}
 	}
-	if generation, _ := s.who("www"); generation != 3 {
-		t.Errorf("generation %d after one reload and four more at once", generation)
-	}
+	s.on(func() {
+		if generation := s.master.pools["www"].generation; generation != 3 {
+			t.Errorf("generation %d after one reload and four more at once", generation)
+		}
+	})
 }
 
 func TestReloadOfADeadPool(t *testing.T) {
@@ -260,9 +255,7 @@ func TestReloadOfADeadPool(t *testing.T) {
 	if err := s.reload(s.config("www")); err != nil {
 		t.Fatal(err)
 	}
-	if generation, _ := s.who("www"); generation != 2 {
-		t.Errorf("generation %d", generation)
-	}
+	s.expectGeneration("www", 2)
 }
 
 func TestSupervisorKilledDuringReload(t *testing.T) {
