@@ -28,7 +28,7 @@ type Socket struct {
 }
 
 // Socket returns the listening socket behind fd, a unix or a TCP one. It may
-// be asked as long as fd and c are open.
+// be asked as long as fd and c are open. Without a Conn, nil, it must be TCP.
 func (c *Conn) Socket(fd int) (Socket, error) {
 	domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
 	if err != nil {
@@ -39,6 +39,9 @@ func (c *Conn) Socket(fd int) (Socket, error) {
 	case unix.AF_INET, unix.AF_INET6:
 		return s, nil
 	case unix.AF_UNIX:
+		if c == nil {
+			return Socket{}, errors.New("cannot look into the backlog of a unix socket without sock_diag")
+		}
 		var st unix.Stat_t
 		if err := unix.Fstat(fd, &st); err != nil {
 			return Socket{}, fmt.Errorf("cannot learn the inode of a socket: %w", err)

@@ -217,6 +217,11 @@ func TestNoSuchSocket(t *testing.T) {
 	if s, err := c.Socket(socket(t, unix.AF_NETLINK, unix.SOCK_RAW)); err == nil {
 		t.Errorf("a netlink socket gives %+v", s)
 	}
+	var none *Conn
+	if s, err := none.Socket(socket(t, unix.AF_UNIX, unix.SOCK_STREAM)); err == nil {
+		t.Errorf("without sock_diag a unix socket gives %+v", s)
+	}
+	mustSocket(t, none, socket(t, unix.AF_INET, unix.SOCK_STREAM))
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		t.Fatal(err)

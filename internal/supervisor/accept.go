@@ -20,6 +20,7 @@ type door struct {
 	status  bool // pm.status_listen
 	pause   *loop.Timer
 	starved bool // the lack of descriptors has been logged
+	backlog doorBacklog
 }
 
 // AddDoor gives the supervisor a listening socket of the pool, which becomes
@@ -40,6 +41,7 @@ func (s *Supervisor) addDoor(fd int, address string) (*door, error) {
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return nil, err
 	}
+	d.watchBacklog()
 	s.doors = append(s.doors, d)
 	return d, nil
 }
@@ -102,6 +104,7 @@ func (d *door) starve(errno unix.Errno) {
 		d.s.log.Error("cannot accept connections, trying again shortly; raise the limit of open files if this persists",
 			slog.String("listen", d.address), slog.Any("err", error(errno)))
 	}
+	d.s.listenQueue(0, 0) // it fills now
 	d.rest()
 	d.s.loop.Set(d.pause, d.s.loop.Now()+acceptPause)
 }

@@ -27,6 +27,8 @@ func (s *Supervisor) OpenAccessLog(fd int) error {
 		return fmt.Errorf("wrong format for access.format '%s': %w", s.cfg.AccessFormat, err)
 	}
 	s.access = &accessLog{format: format, out: logfile.FromFD(fd)}
+	s.observed = true
+	s.CountDrops("access", s.access.out.Dropped)
 	return nil
 }
 
@@ -95,4 +97,5 @@ func (r *request) used(exit *proc.Exit) {
 	r.sysCPU = time.Duration(exit.Usage.Stime.Nano())
 	r.memory = uint64(exit.Usage.Maxrss) << 10
 	r.s.histograms.cpu.Observe(r.userCPU + r.sysCPU)
+	r.s.memoryPeak = max(r.s.memoryPeak, r.memory)
 }

@@ -17,6 +17,8 @@ type row struct {
 	method, uri, query, user, script []byte
 	length                           uint64
 	took, queued                     time.Duration
+	cpu                              float64 // percent of one CPU
+	memory                           uint64  // bytes
 }
 
 func (w *row) remember(r *request) {
@@ -28,6 +30,10 @@ func (w *row) remember(r *request) {
 	w.length = r.length()
 	w.took = r.s.loop.Now() - r.granted
 	w.queued = r.granted - r.arrived
+	w.cpu, w.memory = 0, r.memory
+	if w.took > 0 {
+		w.cpu = 100 * float64(r.userCPU+r.sysCPU) / float64(w.took)
+	}
 }
 
 // length is CONTENT_LENGTH; what is no number is 0.
@@ -64,11 +70,14 @@ func (s *Supervisor) status(asking *request) *status.Snapshot {
 	now := s.loop.Now()
 	s.pool.Snapshot(&s.snap, now)
 	p := &s.snap
+	waiting, mostWaiting, backlog := s.listenQueue(p.Queue, p.MaxQueue)
 	out := &status.Snapshot{
 		Pool: s.cfg.Name, ProcessManager: string(s.cfg.PM), StartTime: s.loop.Epoch(),
-		AcceptedConn: s.counters.accepted, ListenQueue: p.Queue, MaxListenQueue: p.MaxQueue,
+		AcceptedConn: s.counters.accepted,
+		ListenQueue:  waiting, MaxListenQueue: mostWaiting, ListenQueueLen: backlog.limit,
 		IdleProcesses: p.Idle, ActiveProcesses: p.Active, MaxActiveProcesses: p.MaxActive,
 		MaxChildrenReached: p.MaxChildrenReached, SlowRequests: p.SlowRequests,
+		MemoryPeak: s.memoryPeak,
 
 		Runner: string(s.cfg.Runner), Listen: s.cfg.Listen, StatusPath: s.cfg.StatusPath,
 		Generation: s.generation, Failed: p.Failed, FailureReason: s.failure,
@@ -79,8 +88,10 @@ func (s *Supervisor) status(asking *request) *status.Snapshot {
 		},
 		Connections: len(s.conns), Queue: p.Queue, QueueOldest: p.OldestWait,
 		StartingProcesses: p.Starting, StoppingProcesses: p.Stopping,
+		BacklogUsed: backlog.used, BacklogLimit: backlog.limit, BacklogOverflows: backlog.overflows,
 		Outcomes: s.outcomes, Responses: s.responses, Retries: p.Retried,
-		Spawns: s.counters.spawns, Exits: s.exits,
+		Spawns: s.counters.spawns, Exits: s.exits.byName(),
+		OOMKills: s.counters.oomKills, LogDrops: s.lostLines(),
 		QueueTime: s.histograms.queue, RequestTime: s.histograms.request,
 		CPUTime: s.histograms.cpu, SpawnTime: s.histograms.spawn,
 	}
@@ -93,7 +104,9 @@ func (s *Supervisor) status(asking *request) *status.Snapshot {
 	}
 	out.TotalProcesses = out.IdleProcesses + out.ActiveProcesses
 	for _, w := range p.Workers {
-		out.Processes = append(out.Processes, s.process(w, now))
+		row := s.process(w, now)
+		out.PSS += row.PSS
+		out.Processes = append(out.Processes, row)
 	}
 	return out
 }
@@ -106,10 +119,10 @@ func (s *Supervisor) process(w pool.WorkerSnapshot, now time.Duration) status.Pr
 	}
 	switch owner := w.Owner.(type) {
 	case *script:
-		p.PID = owner.pid
+		p.PID, p.PSS = owner.pid, owner.footprint.memory.PSS
 		show(&p, owner.r, now)
 	case *worker:
-		p.PID = owner.pid
+		p.PID, p.PSS = owner.pid, owner.footprint.memory.PSS
 		if r := owner.only(); r != nil {
 			show(&p, r, now)
 		} else {
@@ -129,6 +142,7 @@ func (w *row) show(p *status.Process) {
 	p.RequestMethod, p.RequestURI, p.QueryString = string(w.method), string(w.uri), string(w.query)
 	p.User, p.Script, p.ContentLength = string(w.user), string(w.script), w.length
 	p.RequestDuration, p.QueueTime = w.took, w.queued
+	p.LastRequestCPU, p.LastRequestMemory = w.cpu, w.memory
 }
 
 // stateName is a worker's state in php-fpm's words.
@@ -150,6 +164,7 @@ func stateName(w pool.WorkerState) status.State {
 // reportStatus answers the master.
 func (s *Supervisor) reportStatus(id uint64) {
 	data, err := json.Marshal(s.status(nil))
+	s.meter.survey(s.snap.Workers)
 	if err != nil {
 		s.log.Error("cannot encode the status", "err", err)
 		return

@@ -59,3 +59,10 @@ func exitLine(exit proc.Exit, age time.Duration) string {
 	return fmt.Sprintf("child %d exited %s after %d.%06d seconds from start", exit.PID, how,
 		age/time.Second, age%time.Second/time.Microsecond)
 }
+
+// idleLine is php-fpm's line for the end of a child that was idle for too
+// long.
+func idleLine(pid int, age time.Duration) string {
+	return fmt.Sprintf("child %d has been killed by the process management after %d.%06d seconds from start", pid,
+		age/time.Second, age%time.Second/time.Microsecond)
+}

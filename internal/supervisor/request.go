@@ -43,8 +43,8 @@ type request struct {
 	reported        bool          // ended was called
 	logged          bool          // the access log has it
 	took            time.Duration // from its beginning to the end of its response
-	userCPU, sysCPU time.Duration // of its own process
-	memory          uint64        // peak of its own process, bytes
+	userCPU, sysCPU time.Duration // what its process used, for it alone
+	memory          uint64        // of its process, bytes: the peak of its own, a resident worker's in the end
 
 	body     body
 	data     body // FCGI_DATA of a Filter
@@ -259,6 +259,9 @@ func (r *request) congested() bool { return r.c != nil && r.c.congested() }
 
 // released gives the worker back to package pool after a whole lease.
 func (r *request) released() {
+	if r.worker != nil {
+		r.worker.checkMemory()
+	}
 	r.worker = nil
 	if r.leased {
 		r.leased = false

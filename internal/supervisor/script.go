@@ -37,6 +37,8 @@ type script struct {
 
 	stopped   pool.Reason // why the pool stopped it, zero if it did not
 	startedAt time.Duration
+	footprint footprint
+	cause     slog.Attr // of its death, if there is something to say
 }
 
 // runScript starts the script of r in the slot.
@@ -91,6 +93,7 @@ func (p *script) started(pid int, err error) {
 		return
 	}
 	p.pid, p.startedAt = pid, p.s.loop.Now()
+	p.s.counters.spawns++
 	if p.signal != 0 {
 		p.kill(p.signal)
 	}
@@ -143,6 +146,9 @@ func (p *script) resume() {
 func (p *script) onExit(exit proc.Exit) {
 	p.exited, p.exit = true, exit
 	p.r.used(&p.exit)
+	d := death{exit: exit, stopped: p.stopped, signal: p.signal}
+	p.s.count(&d)
+	p.cause = d.attr()
 	p.stdout.toEnd()
 	p.stderr.toEnd()
 	p.readStdout()
@@ -211,7 +217,7 @@ func (p *script) explain() {
 	if !p.exited {
 		return
 	}
-	level, hint := slog.LevelWarn, slog.Attr{}
+	level, hint := slog.LevelWarn, p.cause
 	switch {
 	case p.exit.Status.Signaled():
 		if p.stopped == pool.Shutdown || p.stopped == pool.Drained {

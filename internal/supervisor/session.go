@@ -22,6 +22,7 @@ import (
 	"github.com/anyfpm/anyfpm/internal/loop"
 	"github.com/anyfpm/anyfpm/internal/proc"
 	"github.com/anyfpm/anyfpm/internal/runner"
+	"github.com/anyfpm/anyfpm/internal/usage"
 )
 
 const (
@@ -128,6 +129,7 @@ func (s *session) run() error {
 	if err := proc.BecomeSubreaper(); err != nil {
 		return err
 	}
+	kills, uncounted := usage.OpenOOM() // before a chroot hides it
 	user, err := s.confine()
 	if err != nil {
 		return err
@@ -164,6 +166,7 @@ func (s *session) run() error {
 	}
 	defer s.sup.Close()
 	s.sup.generation, s.sup.masterPID = s.start.Generation, s.start.MasterPID
+	s.connectGauges(kills, uncounted)
 	if fd, ok := s.fds[control.FDAccessLog]; ok {
 		if err := s.sup.OpenAccessLog(fd); err != nil {
 			return err
@@ -178,6 +181,22 @@ func (s *session) run() error {
 	go s.receive(l)
 	l.Post(s.sup.serve)
 	return l.Run()
+}
+
+// connectGauges hands the supervisor what it cannot get by itself. kills is
+// nil if there is a reason, uncounted, why the system does not count them.
+func (s *session) connectGauges(kills *usage.OOM, uncounted error) {
+	if uncounted != nil {
+		s.log.Debug("workers killed for lack of memory are not told from others", slog.Any("err", uncounted))
+	} else {
+		s.sup.WatchOOM(kills)
+	}
+	if s.errors != nil {
+		s.sup.CountDrops("error", s.errors.Dropped)
+	}
+	if s.start.Global.MetricsListen != "" {
+		s.sup.Scraped()
+	}
 }
 
 func (s *session) addDoors() error {

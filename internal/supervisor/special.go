@@ -26,6 +26,9 @@ func (s *Supervisor) special(r *request) bool {
 		body := page.AppendHeader(nil, r.resp.head, "")
 		if !r.resp.head {
 			body = page.Append(body, s.status(asking), time.Now())
+			if page.Own {
+				s.meter.survey(s.snap.Workers)
+			}
 		}
 		r.reply(body)
 	case r.c.statusDoor:
@@ -54,5 +57,6 @@ func (s *Supervisor) AddStatusDoor(fd int, address string) error {
 		return err
 	}
 	d.status = true
+	s.observed = true
 	return nil
 }

@@ -137,6 +137,7 @@ type Supervisor struct {
 	watchTimer *loop.Timer
 
 	tally
+	gauges
 }
 
 // A resolver finds the script of a request.
@@ -168,6 +169,7 @@ func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, proc
 	}
 	s.compat.php = cfg.Runner == config.RunnerPHP
 	s.quota.limit = unlimited
+	s.openGauges()
 	s.parseClients()
 	if cfg.RlimitFiles > 0 {
 		s.limits = []proc.Limit{{Resource: unix.RLIMIT_NOFILE, Value: uint64(cfg.RlimitFiles)}}
@@ -192,6 +194,7 @@ func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, proc
 
 // Close releases what New took. The loop must have ended.
 func (s *Supervisor) Close() {
+	s.closeGauges()
 	_ = unix.Close(s.null)
 	if s.access != nil {
 		_ = s.access.out.Close()

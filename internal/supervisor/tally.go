@@ -10,11 +10,13 @@ type tally struct {
 	counters struct {
 		accepted uint64 // requests, status and ping included
 		slow     uint64
-		spawns   uint64
+		spawns   uint64 // processes started
+		oomKills uint64
 	}
 	outcomes   status.Outcomes
 	responses  status.Responses
-	exits      map[string]uint64
+	exits      exits
+	memoryPeak uint64 // of a request, bytes
 	histograms struct {
 		queue, request, cpu, spawn status.Histogram
 	}
@@ -36,9 +38,28 @@ func (r *request) ended(outcome status.Outcome) {
 	r.took = s.loop.Now() - r.begun
 	s.histograms.request.Observe(r.took)
 	if r.worker != nil {
+		r.measure()
 		r.worker.row.remember(r)
 	}
 	if r.proc == nil || r.proc.exited {
 		r.logAccess()
 	}
+}
+
+// measure notes what a resident worker used for the request. A worker that
+// serves several at once cannot tell.
+func (r *request) measure() {
+	w, s := r.worker, r.s
+	if !s.observed {
+		return
+	}
+	now := s.loop.Now()
+	if user, system, ok := w.stopwatch.stop(now); ok {
+		r.userCPU, r.sysCPU = user, system
+		s.histograms.cpu.Observe(user + system)
+	}
+	w.footprint.pid = w.pid
+	w.footprint.readRSS(now)
+	r.memory = w.footprint.rss
+	s.memoryPeak = max(s.memoryPeak, r.memory)
 }

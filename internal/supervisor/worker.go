@@ -41,6 +41,8 @@ type worker struct {
 	lost  []*link // closed ones whose request is not over
 
 	row       row
+	stopwatch stopwatch
+	footprint footprint
 	stdout    readPipe // of a FastCGI program, for the log
 	stderr    readPipe
 	lines     lines
@@ -64,6 +66,7 @@ func workerOf(w *pool.Worker) *worker {
 func (s *Supervisor) startWorker(lease *pool.Worker) {
 	w := &worker{s: s, lease: lease, startedAt: s.loop.Now()}
 	w.stdout.fd, w.stderr.fd = -1, -1
+	w.footprint.w = w
 	w.timer = loop.NewTimer(w.waited)
 	lease.Owner = w
 	if s.hasZygote {
@@ -226,6 +229,9 @@ func (w *worker) serve(r *request) {
 		}
 	}
 	r.worker = w
+	if w.s.observed && w.s.cfg.RunnerConcurrency <= 1 {
+		w.stopwatch.start(w.pid, w.s.loop.Now())
+	}
 	l.serve(r)
 }
 
@@ -374,9 +380,15 @@ func (w *worker) onExit(exit proc.Exit) {
 	case exit.Status.Exited() && exit.Status.ExitStatus() == 0:
 		level = slog.LevelInfo
 	}
-	w.s.log.LogAttrs(context.Background(), level, exitLine(exit, w.s.loop.Now()-w.startedAt), w.lines.lastAttr())
+	d := death{exit: exit, stopped: w.stopped, signal: w.signal, early: !w.isReady}
+	w.s.count(&d)
+	line := exitLine(exit, w.s.loop.Now()-w.startedAt)
+	if w.stopped == pool.Idle && w.signal != syscall.SIGKILL {
+		line = idleLine(exit.PID, w.s.loop.Now()-w.startedAt)
+	}
+	w.s.log.LogAttrs(context.Background(), level, line, d.attr(), w.lines.lastAttr())
 	if !w.isReady {
-		w.s.lastFailure = exitLine(exit, w.s.loop.Now()-w.startedAt)
+		w.s.lastFailure = line
 		if last := w.lines.lastLine(); last != "" {
 			w.s.lastFailure += ": " + last
 		}

@@ -1,0 +1,69 @@
+package supervisor
+
+import (
+	"github.com/anyfpm/anyfpm/internal/sockdiag"
+	"github.com/anyfpm/anyfpm/internal/usage"
+)
+
+// The gauges are what the pool measures for its status page and metrics, where
+// a tally counts.
+type gauges struct {
+	// observed says that somebody may look at what single requests used: there
+	// is an access log, a status page or a scraper. Else it is not measured.
+	observed bool
+
+	diag           *sockdiag.Conn // nil if the kernel does not answer
+	maxListenQueue int
+	meter          meter
+	oom            oomWatch
+	drops          []logDrops
+}
+
+// logDrops tells of the lines that a log has lost.
+type logDrops struct {
+	log   string
+	count func() uint64
+}
+
+// openGauges gets ready what New can.
+func (s *Supervisor) openGauges() {
+	s.observed = s.cfg.StatusPath != ""
+	s.openDiag()
+	s.meter.s = s
+	s.meter.probe()
+}
+
+// closeGauges ends the measuring. The loop must have ended.
+func (s *Supervisor) closeGauges() {
+	s.meter.close()
+	if s.diag != nil {
+		_ = s.diag.Close()
+	}
+	if s.oom.count != nil {
+		_ = s.oom.count.Close()
+	}
+}
+
+// Scraped tells the supervisor that its status is read for metrics, so that
+// what requests use is measured even without a status page.
+func (s *Supervisor) Scraped() { s.observed = true }
+
+// WatchOOM has the supervisor tell workers that the kernel killed for lack of
+// memory from others. It takes over the count, which is opened before chroot
+// hides it.
+func (s *Supervisor) WatchOOM(count *usage.OOM) { s.oom.count = count }
+
+// CountDrops names the function that tells how many lines a log has lost. It
+// is called on the loop.
+func (s *Supervisor) CountDrops(log string, count func() uint64) {
+	s.drops = append(s.drops, logDrops{log, count})
+}
+
+// lostLines returns the lines lost so far, by log.
+func (g *gauges) lostLines() map[string]uint64 {
+	lost := make(map[string]uint64, len(g.drops))
+	for _, d := range g.drops {
+		lost[d.log] = d.count()
+	}
+	return lost
+}
