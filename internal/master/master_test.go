@@ -75,6 +75,9 @@ func TestQuitWaitsForRequests(t *testing.T) {
 	s.signal(syscall.SIGQUIT)
 	s.expectLog("Finishing ...")
 	s.eventually("the end of accepting", func() bool { return s.state("www") == poolClosing })
+	if _, err := dial(s.path("www")); err == nil {
+		t.Error("a new connection is accepted")
+	}
 	if answer, err := c.ask("wait 50ms"); err != nil || answer != "waited" {
 		t.Errorf("a request during the end: %q, %v", answer, err)
 	}

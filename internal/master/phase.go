@@ -82,6 +82,7 @@ func (m *Master) finishNow() {
 	for _, p := range m.allPools() {
 		p.finish(m.patience())
 	}
+	m.closeUnused() // who connects now is to go elsewhere
 	m.checkEnd()
 }
 
@@ -94,6 +95,7 @@ func (m *Master) terminateNow() {
 	for _, p := range m.allPools() {
 		p.terminate()
 	}
+	m.closeUnused()
 	m.checkEnd()
 }
 
