@@ -125,17 +125,17 @@ func (h *handler) appendPrefix(b []byte, r slog.Record) []byte {
 	switch {
 	case h.opts.Syslog:
 		b = append(b, '[')
-		b = append(b, levelName(r.Level)...)
+		b = append(b, LevelName(r.Level)...)
 		b = append(b, "] "...)
 	case h.opts.Origin:
 		b = appendTime(b, r.Time, debugTimeFormat)
-		b = append(b, levelName(r.Level)...)
+		b = append(b, LevelName(r.Level)...)
 		b = append(b, ": pid "...)
 		b = strconv.AppendInt(b, int64(os.Getpid()), 10)
 		b = append(b, ", "...)
 	default:
 		b = appendTime(b, r.Time, timeFormat)
-		b = append(b, levelName(r.Level)...)
+		b = append(b, LevelName(r.Level)...)
 		b = append(b, ": "...)
 	}
 	if h.opts.Origin {

@@ -40,8 +40,8 @@ func ParseLevel(name string) (slog.Level, error) {
 	}
 }
 
-// levelName returns the word that php-fpm prints for l.
-func levelName(l slog.Level) string {
+// LevelName returns the word that php-fpm prints for l.
+func LevelName(l slog.Level) string {
 	switch {
 	case l < LevelNotice:
 		return "DEBUG"

@@ -86,8 +86,10 @@ func (k *link) started(pid int, err error) {
 
 func (k *link) sendStart() {
 	s, m := k.owner, k.master
+	pool := *s.cfg
+	pool.PHPScanDir = s.ini.Path()
 	start := &control.Start{
-		Pool: *s.cfg, Global: m.cfg.Global, Generation: s.generation, Prefix: m.opts.Prefix,
+		Pool: pool, Global: m.cfg.Global, Generation: s.generation, Prefix: m.opts.Prefix,
 		MasterPID: os.Getpid(), PHPCompat: m.opts.PHP, Limit: s.share.granted,
 	}
 	var sockets []int

@@ -2,6 +2,7 @@ package master
 
 import (
 	"fmt"
+	"os"
 	"syscall"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/anyfpm/anyfpm/internal/config"
 	"github.com/anyfpm/anyfpm/internal/logfile"
 	"github.com/anyfpm/anyfpm/internal/loop"
+	"github.com/anyfpm/anyfpm/internal/phpini"
 	"github.com/anyfpm/anyfpm/internal/proc"
 )
 
@@ -62,6 +64,7 @@ type supervisor struct {
 	began      time.Duration
 	timer      *loop.Timer // to the next step of ending it
 	share      share
+	ini        *phpini.Dir // makes php_admin_value binding; nil for most
 }
 
 // launch starts a supervisor for p with cfg. What becomes of it is told to p.
@@ -69,12 +72,13 @@ func (m *Master) launch(p *pool, cfg *config.Pool, doors []door, generation int)
 	s := &supervisor{pool: p, cfg: cfg, doors: doors, generation: generation, began: m.loop.Now()}
 	s.timer = loop.NewTimer(s.escalate)
 	m.shares.add(s)
-	link, err := m.connect(s)
+	var err error
+	if s.ini, err = phpini.Create(cfg, os.Geteuid() == 0); err == nil {
+		s.link, err = m.connect(s)
+	}
 	if err != nil {
 		m.loop.Post(func() { s.gone(err) })
-		return s
 	}
-	s.link = link
 	return s
 }
 
@@ -158,6 +162,7 @@ func (s *supervisor) gone(err error) {
 	if s.link != nil {
 		s.close()
 	}
+	s.ini.Remove()
 	s.pool.supervisorGone(s, err)
 }
 

@@ -115,7 +115,8 @@ func (d *door) welcome(fd int) {
 	if d.tcp {
 		peer = peerAddr(fd)
 		if !s.allowed(peer) {
-			logfile.Printf(s.log, logfile.LevelError, "Connection disallowed: IP address '%s' has been dropped.", peer)
+			s.complainOfClients()
+			s.say(logfile.LevelError, "Connection disallowed: IP address '%s' has been dropped.", peer)
 			loop.Close(fd)
 			return
 		}
@@ -171,18 +172,26 @@ func (s *Supervisor) allowed(peer netip.Addr) bool {
 	return false
 }
 
-// parseClients reads listen.allowed_clients; wrong entries are reported and
-// allow nobody, as in php-fpm (fastcgi.c, fcgi_set_allowed_clients).
+// parseClients reads listen.allowed_clients. Wrong entries allow nobody.
 func (s *Supervisor) parseClients() {
 	for _, entry := range s.cfg.ListenAllowedClients {
-		addr, err := netip.ParseAddr(entry)
-		if err != nil {
-			logfile.Printf(s.log, logfile.LevelError, "Wrong IP address '%s' in listen.allowed_clients", entry)
-			continue
+		if addr, err := netip.ParseAddr(entry); err == nil {
+			s.clients = append(s.clients, addr.Unmap())
+		} else {
+			s.badClients = append(s.badClients, entry)
 		}
-		s.clients = append(s.clients, addr.Unmap())
 	}
-	if s.cfg.ListenAllowedClients != nil && len(s.clients) == 0 {
-		logfile.Printf(s.log, logfile.LevelError, "There are no allowed addresses")
+}
+
+// complainOfClients logs what is wrong with listen.allowed_clients in
+// php-fpm's words (fastcgi.c, fcgi_set_allowed_clients), the first time that a
+// client is refused.
+func (s *Supervisor) complainOfClients() {
+	for _, entry := range s.badClients {
+		s.say(logfile.LevelError, "Wrong IP address '%s' in listen.allowed_clients", entry)
 	}
+	if len(s.badClients) > 0 && len(s.clients) == 0 {
+		s.say(logfile.LevelError, "There are no allowed addresses")
+	}
+	s.badClients = nil
 }

@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/anyfpm/anyfpm/internal/cgi"
-	"github.com/anyfpm/anyfpm/internal/logfile"
 	"github.com/anyfpm/anyfpm/pool"
 	"github.com/anyfpm/anyfpm/status"
 )
@@ -23,11 +22,23 @@ func (r *request) admit() {
 	if r.c.gateway {
 		r.remote, _ = netip.ParseAddr(string(r.params.Get("REMOTE_ADDR")))
 	}
+	var found cgi.Resolution
+	if s.compat.php {
+		if !r.params.Has("REQUEST_METHOD") {
+			r.unasked()
+			return
+		}
+		// Status and ping go by the name that the script has afterwards.
+		found = s.resolver.Resolve(&r.params)
+		r.name = found.URI
+	}
 	if s.special(r) {
 		return
 	}
 	if s.resolver != nil {
-		found := s.resolver.Resolve(&r.params)
+		if !s.compat.php {
+			found = s.resolver.Resolve(&r.params)
+		}
 		r.script = found.Script
 		if found.Outcome != cgi.Found {
 			r.denied(found)
@@ -45,11 +56,12 @@ func (r *request) admit() {
 // denied answers for a request that has no script to run.
 func (r *request) denied(found cgi.Resolution) {
 	a := found.Answer()
-	logfile.Printf(r.log(), a.Level, "%s", a.Stderr)
+	r.s.say(a.Level, "%s", a.Stderr)
 	code, _ := strconv.Atoi(a.Status[:3])
 	r.outcome = status.Denied
-	full := answer{status: code, header: string(a.Append(nil, "")), stderr: a.Stderr}
-	r.answer(&full)
+	body := a.Body
+	a.Body = ""
+	r.answer(&answer{status: code, header: string(a.Append(nil, r.s.compat.poweredBy)), body: body, stderr: a.Stderr})
 }
 
 // stat is what Resolve knows of a file. Whether it may be read or executed

@@ -98,6 +98,10 @@ func (r *request) timedOut() {
 		elapsed/1e9, elapsed%1e9/1e3)
 	r.lease.Retryable = false
 	r.outcome = status.TimedOut
+	if r.s.compat.php {
+		r.brokenOff()
+		return
+	}
 	r.answer(gatewayTimeout())
 }
 
@@ -138,6 +142,9 @@ func (s *Supervisor) stop(a pool.Action) {
 		w.kill(sig)
 	case *worker:
 		w.stopped = a.Reason
+		if a.Signal == pool.Term && w.terminate != 0 {
+			sig = w.terminate
+		}
 		w.kill(sig)
 	}
 }

@@ -9,6 +9,7 @@ import (
 // serve starts the pool. Connections are accepted once its first workers are
 // ready, see checkServing.
 func (s *Supervisor) serve() {
+	s.inquire()
 	s.perform(s.pool.Start(s.loop.Now()))
 	s.started = true
 	s.checkServing()
@@ -18,7 +19,7 @@ func (s *Supervisor) serve() {
 // static or dynamic pool whose workers do not start at all never gets there:
 // poolFailed reports it.
 func (s *Supervisor) checkServing() {
-	if s.serving || s.closing || !s.started || s.pool.Failed() {
+	if s.serving || s.closing || !s.started || s.compat.inquiry != nil || s.pool.Failed() {
 		return
 	}
 	s.pool.Snapshot(&s.snap, s.loop.Now())

@@ -2,8 +2,10 @@ package supervisor
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 
 	"github.com/anyfpm/anyfpm/internal/logfile"
@@ -141,6 +143,19 @@ func (s *Supervisor) workerSaid(pid int, on stream, line []byte) {
 		source = fmt.Sprintf("child %d said into %s", pid, on)
 	}
 	logfile.Output(s.log, source, line)
+}
+
+// say logs a line about a request that in php-fpm a worker says, on its stderr:
+// with catch_workers_output it looks like that.
+func (s *Supervisor) say(level slog.Level, format string, args ...any) {
+	if !s.compat.php || !s.cfg.CatchWorkersOutput {
+		logfile.Printf(s.log, level, format, args...)
+		return
+	}
+	if s.log.Enabled(context.Background(), level) {
+		line := logfile.LevelName(level) + ": " + fmt.Sprintf(format, args...)
+		s.workerSaid(os.Getpid(), onStderr, []byte(line))
+	}
 }
 
 func (p *script) sayLine(on stream, line []byte) { p.s.workerSaid(p.pid, on, line) }

@@ -36,6 +36,7 @@ type request struct {
 	raw    []byte // the PARAMS stream
 	params cgi.Params
 	script string // SCRIPT_FILENAME as it was found
+	name   []byte // of the script, as a PHPResolver found it
 
 	remote  netip.Addr // the web server's address; not valid for unix sockets
 	outcome status.Outcome
@@ -66,8 +67,16 @@ type request struct {
 // as the request is.
 
 func (r *request) method() []byte { return r.params.Get("REQUEST_METHOD") }
-func (r *request) uri() []byte    { return r.params.Get("SCRIPT_NAME") }
 func (r *request) query() []byte  { return r.params.Get("QUERY_STRING") }
+
+// uri is what php-fpm calls the request URI: the name of the script, without a
+// query.
+func (r *request) uri() []byte {
+	if r.s.compat.php {
+		return r.name
+	}
+	return r.params.Get("SCRIPT_NAME")
+}
 
 // attr names the request in a log line.
 func (r *request) attr() slog.Attr {
@@ -84,6 +93,9 @@ func (c *conn) begin(ev *fcgi.Event) {
 	switch {
 	case c.find(ev.RequestID) != nil:
 		c.refuse(errRequestIDInUse)
+		return
+	case (ev.Begin.Role < fcgi.RoleResponder || ev.Begin.Role > fcgi.RoleFilter) && c.s.compat.php:
+		c.close()
 		return
 	case ev.Begin.Role < fcgi.RoleResponder || ev.Begin.Role > fcgi.RoleFilter:
 		refuse(fcgi.StatusUnknownRole)

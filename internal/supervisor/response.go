@@ -147,15 +147,24 @@ func (r *request) end(appStatus uint32, status fcgi.ProtocolStatus) {
 	}
 	r.sendHeld()
 	b := r.c.output()
-	if r.resp.began {
-		b = fcgi.AppendStreamEnd(b, fcgi.TypeStdout, r.id)
-	}
-	if r.resp.saidErr {
-		b = fcgi.AppendStreamEnd(b, fcgi.TypeStderr, r.id)
+	if r.s.compat.php {
+		appStatus = 0 // and php-fpm leaves out the ends of its streams
+	} else {
+		b = r.appendStreamEnds(b)
 	}
 	c := r.c
 	c.write(fcgi.AppendEnd(b, r.id, appStatus, status))
 	r.resp.mute()
 	r.leave()
 	r.ended(r.outcome)
+}
+
+func (r *request) appendStreamEnds(b []byte) []byte {
+	if r.resp.began {
+		b = fcgi.AppendStreamEnd(b, fcgi.TypeStdout, r.id)
+	}
+	if r.resp.saidErr {
+		b = fcgi.AppendStreamEnd(b, fcgi.TypeStderr, r.id)
+	}
+	return b
 }

@@ -16,14 +16,14 @@ func (s *Supervisor) special(r *request) bool {
 	case path == "" && !r.c.statusDoor:
 		return false
 	case path == s.cfg.PingPath:
-		r.reply(status.AppendPing(nil, s.cfg.PingResponse, r.resp.head, ""))
+		r.reply(status.AppendPing(nil, s.cfg.PingResponse, r.resp.head, s.compat.poweredBy))
 	case path == s.cfg.StatusPath && path != "", r.c.statusDoor && s.cfg.StatusPath == "" && path == "/":
 		asking := r
 		if r.c.statusDoor {
 			asking = nil
 		}
 		page := status.Select(string(r.query()))
-		body := page.AppendHeader(nil, r.resp.head, "")
+		body := page.AppendHeader(nil, r.resp.head, s.compat.poweredBy)
 		if !r.resp.head {
 			body = page.Append(body, s.status(asking), time.Now())
 			if page.Own {

@@ -87,9 +87,11 @@ type Supervisor struct {
 
 	resolver resolver     // nil for runners that find the script themselves
 	clients  []netip.Addr // listen.allowed_clients
-	limits   []proc.Limit // of every process of the pool
-	null     int          // /dev/null
-	dir      string       // private directory of the workers' sockets
+	// badClients are entries of it that are no addresses.
+	badClients []string
+	limits     []proc.Limit // of every process of the pool
+	null       int          // /dev/null
+	dir        string       // private directory of the workers' sockets
 
 	zygote    *zygote // forks the workers; nil without one
 	hasZygote bool
@@ -145,11 +147,6 @@ type resolver interface {
 	Resolve(p *cgi.Params) cgi.Resolution
 }
 
-// compat holds what differs when a pool is to look like php-fpm's.
-type compat struct {
-	php bool // FCGI_MPXS_CONNS=0, php-fpm's answers for missing scripts
-}
-
 // New returns the supervisor of a pool; it starts nothing. The pool's
 // descriptors and processes come later, see Run.
 func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, procs *processes, events Events) (*Supervisor, error) {
@@ -174,7 +171,9 @@ func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, proc
 	if cfg.RlimitFiles > 0 {
 		s.limits = []proc.Limit{{Resource: unix.RLIMIT_NOFILE, Value: uint64(cfg.RlimitFiles)}}
 	}
-	if cfg.Runner != config.RunnerFastCGI && cfg.Runner != config.RunnerWSGI {
+	switch cfg.Runner {
+	case config.RunnerFastCGI, config.RunnerWSGI, config.RunnerPHP: // see inquire for the last
+	default:
 		s.resolver = &cgi.Resolver{Stat: stat, Extensions: cfg.LimitExtensions}
 	}
 	if s.null, err = unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0); err != nil {

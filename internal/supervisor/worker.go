@@ -51,7 +51,8 @@ type worker struct {
 	isLeaving bool // it takes no further request
 	inline    int  // the longest body that may be sent inline
 	gone      bool
-	signal    syscall.Signal
+	signal    syscall.Signal // the strongest that was sent
+	terminate syscall.Signal // runner.Plan.Terminate
 	stopped   pool.Reason
 	timer     *loop.Timer // waits for the probe's answer, later for an exit
 }
@@ -78,6 +79,7 @@ func (s *Supervisor) startWorker(lease *pool.Worker) {
 		w.cannotStart(err)
 		return
 	}
+	w.terminate = plan.Terminate
 	var files []int
 	if s.runner.Wiring() == runner.Control {
 		files, err = w.openInterpreter(plan)
@@ -345,8 +347,7 @@ func (w *worker) fail(err error) {
 }
 
 func (w *worker) kill(sig syscall.Signal) {
-	w.signal = max(w.signal, sig)
-	if sig == syscall.SIGKILL {
+	if w.signal != syscall.SIGKILL {
 		w.signal = sig
 	}
 	if w.gone {

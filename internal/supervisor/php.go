@@ -1,0 +1,160 @@
+package supervisor
+
+import (
+	"fmt"
+	"log/slog"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/anyfpm/anyfpm/internal/cgi"
+	"github.com/anyfpm/anyfpm/internal/loop"
+	"github.com/anyfpm/anyfpm/internal/proc"
+	"github.com/anyfpm/anyfpm/internal/runner"
+)
+
+const (
+	// inquiryPatience is how long php-cgi may take to tell what it is like.
+	inquiryPatience = 10 * time.Second
+	// maxInquiry bounds its answer; before it may come warnings of its start.
+	maxInquiry = 64 << 10
+)
+
+// compat holds what differs for a pool that stands in for php-fpm's.
+type compat struct {
+	php       bool // php-fpm's manners in FastCGI, its answers for missing scripts
+	poweredBy string
+	inquiry   *inquiry // under way: no connection is accepted before its end
+}
+
+// An inquiry is a process of php-cgi that tells what answers depend on that
+// php-fpm gives without a script.
+type inquiry struct {
+	s      *Supervisor
+	pid    int
+	out    readPipe
+	text   []byte
+	exited bool
+	timer  *loop.Timer
+}
+
+// inquire asks the pool's php-cgi for its settings. If it does not answer, the
+// defaults of PHP hold.
+func (s *Supervisor) inquire() {
+	php, ok := s.runner.(*runner.PHP)
+	if !ok {
+		return
+	}
+	q := &inquiry{s: s}
+	q.out.fd = -1
+	q.timer = loop.NewTimer(q.giveUp)
+	s.compat.inquiry = q
+	if err := q.start(php.Inquiry()); err != nil {
+		q.fail(err)
+	}
+}
+
+func (q *inquiry) start(plan runner.Plan) error {
+	program, err := openProgram(plan.Program)
+	if err != nil {
+		return err
+	}
+	out, err := q.out.open(q.s.loop, q.read)
+	if err != nil {
+		closeAll([]int{program})
+		return err
+	}
+	files := []int{program, out}
+	// What is wrong with it the workers will say.
+	null, err := unix.FcntlInt(uintptr(q.s.null), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		closeAll(files)
+		return err
+	}
+	q.s.procs.start(q.s.spec(plan, append(files, null)), q.started, q.onExit)
+	q.s.loop.Set(q.timer, q.s.loop.Now()+inquiryPatience)
+	return nil
+}
+
+func (q *inquiry) started(pid int, err error) {
+	if err != nil {
+		q.fail(err)
+		return
+	}
+	q.pid = pid
+}
+
+func (q *inquiry) read() {
+	for q.out.readable {
+		data, _ := q.out.read(q.s.relayBuf)
+		if data == nil {
+			break
+		}
+		if len(q.text)+len(data) <= maxInquiry {
+			q.text = append(q.text, data...)
+		}
+	}
+}
+
+func (q *inquiry) onExit(proc.Exit) {
+	q.exited = true
+	q.out.readable = q.out.fd >= 0
+	q.read()
+	facts := runner.ParsePHPFacts(q.text)
+	if facts.Version == "" {
+		q.fail(fmt.Errorf("its output begins %.100q", q.text))
+		return
+	}
+	q.end(facts)
+}
+
+// giveUp ends an inquiry that takes too long; its exit does the rest.
+func (q *inquiry) giveUp() {
+	if q.pid != 0 && !q.exited {
+		_ = proc.KillGroup(q.pid, syscall.SIGKILL)
+	}
+}
+
+func (q *inquiry) fail(err error) {
+	q.s.log.Warn("cannot ask php-cgi for its settings, taking php's defaults", slog.Any("err", err))
+	q.end(runner.ParsePHPFacts(nil))
+}
+
+func (q *inquiry) end(facts runner.PHPFacts) {
+	q.s.loop.Clear(q.timer)
+	q.out.close()
+	q.s.compat.inquiry = nil
+	q.s.compat.poweredBy = facts.PoweredBy()
+	q.s.resolver = &cgi.PHPResolver{
+		Stat: stat, Extensions: q.s.cfg.LimitExtensions,
+		NoFixPathinfo: !facts.FixPathinfo, DiscardPath: facts.DiscardPath, DocRoot: facts.DocRoot,
+		DecodePathInfo: facts.DecodesPathInfo(),
+	}
+	q.s.checkServing()
+}
+
+// unasked answers as php-fpm does a request without REQUEST_METHOD: with a
+// header and nothing else.
+func (r *request) unasked() {
+	header := "Content-type: text/html; charset=UTF-8\r\n\r\n"
+	if r.s.compat.poweredBy != "" {
+		header = "X-Powered-By: " + r.s.compat.poweredBy + "\r\n" + header
+	}
+	r.reply([]byte(header))
+}
+
+// brokenOff ends the connection of a request that gets no answer any more, as
+// php-fpm's worker does when it is made to end.
+func (r *request) brokenOff() {
+	c := r.c
+	if c == nil {
+		return
+	}
+	r.logged = true // php-fpm writes no access log for it
+	r.ended(r.outcome)
+	r.resp.mute()
+	r.leave()
+	c.flush()
+	c.close()
+}
