@@ -243,6 +243,10 @@ func (s *supervisor) handle(message control.Message) {
 			s.pool.supervisorQuiet(s)
 		}
 	case *control.Snapshot:
+		if message.ID == s.barrier {
+			s.passBarrier()
+			return
+		}
 		m.snapshots.answer(s, message)
 	case *control.Usage:
 		m.shares.update(s, message)

@@ -288,14 +288,13 @@ func (s *service) who(pool string) (generation, pid int) {
 	return generation, pid
 }
 
-// expectGeneration waits until a pool's connections go to a generation: the
-// one before accepts until it has read that it is to drain.
+// expectGeneration fails the test if a pool's connections do not go to a
+// generation.
 func (s *service) expectGeneration(pool string, want int) {
 	s.t.Helper()
-	s.eventually(fmt.Sprintf("generation %d of pool %s", want, pool), func() bool {
-		got, _ := s.who(pool)
-		return got == want
-	})
+	if got, _ := s.who(pool); got != want {
+		s.t.Errorf("pool %s is of generation %d, want %d", pool, got, want)
+	}
 }
 
 // behave makes the supervisor of a pool behave in one of the fake ways.

@@ -228,5 +228,6 @@ func TestEmergencyRestart(t *testing.T) {
 	s.next <- s.config("www")
 	s.start()
 	s.expectLog("failed processes threshold (3 in 60 sec) is reached, initiating reload")
+	s.eventually("the end of the reload", func() bool { return strings.Count(s.log(), "ready to handle connections") == 2 })
 	s.expectGeneration("www", 2)
 }

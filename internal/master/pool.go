@@ -187,7 +187,8 @@ func (p *pool) backoffOver() {
 }
 
 // takeOver makes the next supervisor the current one and lets the old one end
-// its requests.
+// its requests. The pool is settled when all new connections are the next
+// one's.
 func (p *pool) takeOver() {
 	old := p.current
 	p.master.loop.Clear(p.timer)
@@ -195,11 +196,13 @@ func (p *pool) takeOver() {
 	p.cfg, p.doors, p.generation = p.current.cfg, p.current.doors, p.current.generation
 	p.state, p.deaths = poolServing, 0
 	p.since = time.Now()
-	if old != nil {
-		p.leave(old)
-		old.drain(p.master.patience())
+	if old == nil {
+		p.settle(nil)
+		return
 	}
-	p.settle(nil)
+	p.leave(old)
+	old.drain(p.master.patience())
+	old.whenClosed(func() { p.settle(nil) })
 }
 
 // giveUpNext ends a reload that failed: the old generation goes on.

@@ -32,8 +32,7 @@ type question struct {
 // ask collects the state of the service for done, which is called within
 // snapshotTimeout.
 func (n *snapshots) ask(done func(status.Service)) {
-	n.lastID++
-	id := n.lastID
+	id := n.newID()
 	q := &question{waiting: map[*supervisor]struct{}{}, answers: map[*supervisor]*status.Snapshot{}, done: done}
 	n.open[id] = q
 	q.timer = loop.NewTimer(func() { n.finish(id) })
@@ -49,6 +48,12 @@ func (n *snapshots) ask(done func(status.Service)) {
 	}
 	l := n.master.loop
 	l.Set(q.timer, l.Now()+snapshotTimeout)
+}
+
+// newID returns a number for a request that no other has.
+func (n *snapshots) newID() uint64 {
+	n.lastID++
+	return n.lastID
 }
 
 // answer takes what one supervisor says. What cannot be understood counts as

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/anyfpm/anyfpm/internal/config"
+	"github.com/anyfpm/anyfpm/internal/control"
 	"github.com/anyfpm/anyfpm/internal/logfile"
 	"github.com/anyfpm/anyfpm/internal/loop"
 	"github.com/anyfpm/anyfpm/internal/phpini"
@@ -52,6 +53,9 @@ func (s supervisorState) String() string {
 // told to stop: it has 5 s itself from TERM to KILL.
 const stopGrace = 10 * time.Second
 
+// closedPatience is how long a supervisor may take to close its doors.
+const closedPatience = time.Second
+
 // A supervisor is one process that runs one generation of a pool.
 type supervisor struct {
 	*link
@@ -64,7 +68,11 @@ type supervisor struct {
 	began      time.Duration
 	timer      *loop.Timer // to the next step of ending it
 	share      share
-	ini        *phpini.Dir // makes php_admin_value binding; nil for most
+
+	// onClosed is called once when the supervisor has closed its doors; barrier
+	// is the ID of the snapshot that shows it.
+	onClosed func()
+	barrier  uint64
 }
 
 // launch starts a supervisor for p with cfg. What becomes of it is told to p.
@@ -101,6 +109,22 @@ func (s *supervisor) drain(patience time.Duration) {
 		if patience > 0 {
 			s.wakeIn(patience)
 		}
+	}
+}
+
+// whenClosed calls f once the supervisor, which was told to end, accepts no
+// more. It answers in order: to ask it anything after that is to wait for it.
+func (s *supervisor) whenClosed(f func()) {
+	m := s.pool.master
+	s.onClosed, s.barrier = f, m.snapshots.newID()
+	s.tell(&control.SnapshotRequest{ID: s.barrier})
+	m.after(closedPatience, s.passBarrier)
+}
+
+func (s *supervisor) passBarrier() {
+	if f := s.onClosed; f != nil {
+		s.onClosed = nil
+		f()
 	}
 }
 
@@ -157,6 +181,7 @@ func (s *supervisor) gone(err error) {
 	m := s.pool.master
 	s.state = supervisorGone
 	m.loop.Clear(s.timer)
+	s.passBarrier()
 	m.shares.remove(s)
 	m.snapshots.forget(s)
 	if s.link != nil {
