@@ -68,6 +68,7 @@ type supervisor struct {
 	began      time.Duration
 	timer      *loop.Timer // to the next step of ending it
 	share      share
+	ini        *phpini.Dir // makes php_admin_value binding; nil for most
 
 	// onClosed is called once when the supervisor has closed its doors; barrier
 	// is the ID of the snapshot that shows it.
