@@ -175,3 +175,38 @@ func BenchmarkPythonFork(b *testing.B) {
 		Preload: []string{"json", "datetime", "urllib.parse", "html", "re"},
 	})
 }
+
+const helloPerl = `
+print "Content-Type: text/plain\n\nhello, world\n";
+`
+
+const helloPerlModules = `
+use strict; use warnings; use POSIX (); use List::Util (); use Time::Local (); use Encode ();
+print "Content-Type: text/plain\n\nhello, world\n";
+`
+
+func BenchmarkPerl(b *testing.B) {
+	benchmark(b, "perl", writeScript(b, "hello.pl", helloPerl), resident.Start{})
+}
+
+func BenchmarkPerlModules(b *testing.B) {
+	benchmark(b, "perl", writeScript(b, "hello.pl", helloPerlModules), resident.Start{})
+}
+
+func BenchmarkPerlFork(b *testing.B) {
+	benchmarkFork(b, "perl", writeScript(b, "hello.pl", helloPerlModules), resident.Start{
+		Preload: []string{"POSIX", "List::Util", "Time::Local", "Encode"},
+	})
+}
+
+const helloRuby = `
+print "Content-Type: text/plain\n\nhello, world\n"
+`
+
+func BenchmarkRuby(b *testing.B) {
+	benchmark(b, "ruby", writeScript(b, "hello.rb", helloRuby), resident.Start{})
+}
+
+func BenchmarkRubyFork(b *testing.B) {
+	benchmarkFork(b, "ruby", writeScript(b, "hello.rb", helloRuby), resident.Start{Preload: []string{"json", "time"}})
+}

@@ -41,9 +41,9 @@ func Load(kind string) (*Program, error) {
 		return python().load("anyfpm", "wire", "linux", "zygote", "worker",
 			"report", "application", "filewrapper", "response", "wsgi")
 	case "perl":
-		return perl().load("linux", "wire", "zygote", "stdio", "state", "script", "worker")
+		return perl().load("linux", "wire", "zygote", "stdio", "state", "libraries", "script", "worker")
 	case "ruby":
-		return ruby().load("wire", "linux", "zygote", "stdio", "state", "script", "worker")
+		return ruby().load("wire", "linux", "zygote", "stdio", "state", "script", "worker", "main")
 	}
 	return nil, fmt.Errorf("there is no worker program for %q", kind)
 }

@@ -76,6 +76,7 @@ sub compile {
     # What the script's "use" statements have set is true for each run of it.
     $self->{inc}      = [@INC];
     $self->{die_hook} = $SIG{__DIE__};
+    Anyfpm::Libraries::compiled($self);
     $self->{end}      = take_ends(@{ ends() } - $ends, $file);
     die $error if $error ne '';
 

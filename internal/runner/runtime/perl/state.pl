@@ -5,16 +5,19 @@ use strict;
 use warnings;
 use POSIX ();
 
-my (%env, @inc, %signals, $umask);
+my (%env, @inc, @signals, $handlers, $umask);
 
 # save remembers how the process should be between two requests.
 sub save {
-    %env     = %ENV;
-    @inc     = @INC;
-    %signals = map { $_ => $SIG{$_} // 'DEFAULT' } grep { !/^(?:KILL|STOP|__.*)$/ } keys %SIG;
-    $umask   = umask;
+    %env      = %ENV;
+    @inc      = @INC;
+    @signals  = grep { !/^(?:KILL|STOP|__.*)$/ } keys %SIG;
+    $handlers = handlers();
+    $umask    = umask;
     Anyfpm::Stdio::save();
 }
+
+sub handlers { join ',', map { $_ // 'DEFAULT' } @SIG{@signals} }
 
 # environment returns the process's own environment, below that of a request.
 sub environment { %env }
@@ -22,10 +25,7 @@ sub environment { %env }
 # restore puts everything back but the environment and the working directory.
 sub restore {
     alarm 0;
-    for my $name (keys %signals) {
-        next if ($SIG{$name} // 'DEFAULT') eq $signals{$name};
-        $SIG{$name} = $signals{$name};
-    }
+    @SIG{@signals} = split /,/, $handlers if handlers() ne $handlers;
     @SIG{qw(__WARN__ __DIE__)} = ();
     POSIX::sigprocmask(POSIX::SIG_SETMASK(), POSIX::SigSet->new);
     umask $umask;

@@ -89,20 +89,8 @@ sub run {
         no strict 'refs';
         open *{"Anyfpm::Script::$script->{package}::DATA"}, '<', \$script->{data};
     }
-    if ($INC{'CGI/Carp.pm'}) {
-        no warnings qw(once redefine);
-        *CGI::Carp::ineval = \&in_eval;
-    }
+    Anyfpm::Libraries::begin($script);
     $script->{code}->();
-}
-
-# in_eval tells whether a script is in an eval of its own, for CGI::Carp's
-# fatalsToBrowser, which else takes the worker's for it.
-sub in_eval {
-    for (my $i = 0; my (undef, $file, undef, $sub) = caller $i; $i++) {
-        return 1 if $sub eq '(eval)' and $file !~ m{^anyfpm/};
-    }
-    return 0;
 }
 
 # guard calls code as the interpreter calls a program: exit ends it, and what

@@ -1,0 +1,38 @@
+# Main puts a worker together.
+module Anyfpm::Main
+  def self.run
+    wire = Anyfpm::Wire.new(UNIXSocket.for_fd(3))
+    settings = wire.start
+    title = "anyfpm: pool #{settings["pool"]}"
+    Process.setproctitle(title)
+    worker = nil
+    Kernel.at_exit { worker&.ending } # the first block given to it, called last
+    offer { worker }
+    settings["preload"].split("\n").each { |name| require name }
+    if settings["role"] == "zygote"
+      wire = Anyfpm::Zygote.new(wire) { |path| Anyfpm::Script.preload(path) }.run
+    end
+    once = settings["isolation"] == "fork"
+    Anyfpm::Linux.adopt_orphans unless once
+    worker = Anyfpm::Worker.new(wire, once, title)
+    worker.run
+  end
+
+  # offer makes what scripts call; the block returns the worker.
+  def self.offer
+    Anyfpm.define_singleton_method(:finish_request) { yield.finish_request }
+    original = Kernel.instance_method(:at_exit)
+    Kernel.define_method(:at_exit) do |&block|
+      worker = yield
+      if block && worker && worker.catch_exit(caller_locations(1, 1).first.path, block)
+        block
+      else
+        original.bind_call(self, &block)
+      end
+    end
+    Kernel.send(:private, :at_exit)
+  end
+  private_class_method :offer
+end
+
+Anyfpm::Main.run

@@ -1,0 +1,80 @@
+# State is what a request may change in its process, and how it is put back.
+class Anyfpm::State
+  GLOBALS = [:$,, :$/, :$;, :$\, :$VERBOSE, :$DEBUG] # those that can be assigned
+
+  # traps are the handlers that were replaced, by signal: asking for all of
+  # them, with every request, would take long.
+  @traps = {}
+  class << self
+    attr_reader :traps
+  end
+
+  def initialize
+    self.class.traps.clear
+    @environment = ENV.to_h
+    @load_path = $LOAD_PATH.dup
+    @umask = File.umask
+    @threads = Thread.list
+    @globals = GLOBALS.map { |name| [name, eval(name.to_s)] }
+    @known_globals = global_variables
+    @encodings = [Encoding.default_external, Encoding.default_internal]
+  end
+
+  # environment= makes the environment that of the process and these variables.
+  def environment=(variables)
+    ENV.replace(@environment.merge(variables))
+  end
+
+  # restore puts everything back but the environment and the working directory.
+  def restore
+    (Thread.list - @threads).each { |thread| thread.kill.join }
+    restore_traps
+    restore_globals
+    File.umask(@umask)
+    $LOAD_PATH.replace(@load_path) if $LOAD_PATH != @load_path
+    return if [Encoding.default_external, Encoding.default_internal] == @encodings
+
+    Encoding.default_external, Encoding.default_internal = @encodings
+  end
+
+  # children? reaps what has ended, and tells whether a child is still alive.
+  def children?
+    loop { return true unless Process.waitpid(-1, Process::WNOHANG) }
+  rescue Errno::ECHILD
+    false
+  end
+
+  private
+
+  def restore_traps
+    traps = self.class.traps
+    return if traps.empty?
+
+    traps.to_a.each { |signal, handler| trap(signal, handler || "DEFAULT") }
+    traps.clear
+  end
+
+  # restore_globals also forgets the global variables that the script has
+  # made; they are nil, as before.
+  def restore_globals
+    $VERBOSE = nil # some of them are deprecated
+    (global_variables - @known_globals).each do |name|
+      eval("#{name} = nil")
+    rescue NameError
+      next # a library's that can not be assigned
+    end
+    @globals.each { |name, value| eval("#{name} = value") unless eval(name.to_s).equal?(value) }
+  end
+end
+
+# What a script calls as trap remembers the old handler.
+[Kernel, Kernel.singleton_class, Signal.singleton_class].each do |place|
+  original = place.instance_method(:trap)
+  place.define_method(:trap) do |signal, *command, &block|
+    old = original.bind_call(self, signal, *command, &block)
+    traps = Anyfpm::State.traps
+    traps[signal] = old unless traps.key?(signal)
+    old
+  end
+end
+Kernel.send(:private, :trap)

@@ -1,0 +1,125 @@
+# Worker runs CGI scripts in a resident interpreter.
+class Anyfpm::Worker
+  INLINE = 4096 # what a pipe always holds: a script's stdin is a descriptor
+  DRAIN = Anyfpm::Wire::DRAIN_STDOUT | Anyfpm::Wire::DRAIN_STDERR
+
+  def initialize(wire, once, title)
+    @wire = wire
+    @once = once
+    @title = title
+    @pid = Process.pid
+    @state = Anyfpm::State.new
+    @stdio = Anyfpm::Stdio.new
+  end
+
+  def run
+    @wire.hello(INLINE)
+    loop { serve(*@wire.receive) }
+  end
+
+  # finish_request is Anyfpm.finish_request.
+  def finish_request
+    return false if @finished || Process.pid != @pid
+
+    @finished = true
+    @stdio.flush
+    @wire.finish_response(DRAIN)
+    true
+  end
+
+  # catch_exit keeps a block of the script's for the end of the request, and
+  # tells whether it is one.
+  def catch_exit(file, block)
+    return false if file != @script&.path
+
+    @blocks.push(block)
+    true
+  end
+
+  # ending is called at the end of the process, after all blocks that were
+  # given to at_exit.
+  def ending
+    return if Process.pid != @pid || !@leaving
+
+    @stdio.flush
+    status = $!.is_a?(SystemExit) ? $!.status : 1
+    @wire.finish_request(@flags | Anyfpm::Wire::RETIRE, status)
+    exit!(0)
+  end
+
+  private
+
+  def serve(type, content)
+    @finished = false
+    @flags = DRAIN
+    @script = nil
+    @blocks = []
+    fields = set_up(type, content)
+    status = guard { run_script(fields) }
+    while (block = @blocks.pop)
+      guard { block.call }
+    end
+    leave(status) if @once || Process.pid != @pid
+    @script&.forget
+    @stdio.flush
+    @state.restore
+    @stdio.restore
+    @flags |= Anyfpm::Wire::RETIRE if @state.children?
+    @wire.finish_request(@flags, status)
+  end
+
+  # set_up makes the request's standard input, and returns the strings of the
+  # message.
+  def set_up(type, content)
+    case type
+    when "D"
+      @stdio.stdin = @wire.take_descriptors(1).first
+    when "B"
+      size = content.unpack1("N")
+      @stdio.text = content.byteslice(4 + size..)
+      content = content.byteslice(4, size)
+    end
+    content.force_encoding(Encoding.default_external).split("\0", -1)
+  end
+
+  def run_script(fields)
+    path, count, *fields = fields
+    ARGV.replace(fields.shift(count.to_i))
+    fields.pop # what follows the last NUL
+    @state.environment = Hash[*fields]
+    Dir.chdir(File.dirname(path))
+    $0 = path
+    Process.setproctitle(@title) # $0 has changed it
+    @script, compiled = Anyfpm::Script.load(path)
+    @flags |= Anyfpm::Wire::COMPILED if compiled
+    @script.run
+  end
+
+  # guard yields as the interpreter runs a program, and returns an exit status.
+  def guard
+    yield
+    0
+  rescue SystemExit => exit
+    exit.status
+  rescue SignalException
+    raise # ends the worker
+  rescue Exception => error
+    @flags |= Anyfpm::Wire::FAILED
+    report(error)
+    1
+  end
+
+  # report prints an uncaught exception as the interpreter does, without the
+  # worker's part of the backtrace.
+  def report(error)
+    trace = error.backtrace&.reject { |line| line.start_with?("anyfpm/", "-:") }
+    error.set_backtrace(trace) if trace
+    STDERR.write(error.full_message(highlight: false, order: :top))
+  end
+
+  # leave ends a process that serves once, or that a script has forked.
+  def leave(status)
+    @leaving = true
+    exit(status)
+  end
+end
