@@ -7,8 +7,8 @@ import (
 	"github.com/anyfpm/anyfpm/slowlog/stack"
 )
 
-// maxWalks is how often a stack is walked until two walks in a row agree.
-const maxWalks = 10
+// maxWalks is how often a stack is walked until two walks agree.
+const maxWalks = 12
 
 // moving is the note of a stack on which no two walks agreed.
 const moving = "moving: the last of several walks, of which no two agreed"
@@ -16,19 +16,26 @@ const moving = "moving: the last of several walks, of which no two agreed"
 // agree walks until two walks in a row found the same, and returns that. If
 // that does not happen it returns the last walk, with a note, or its error.
 //
-// A walk reads a process that runs. Alone, about one in a hundred walks of a
-// busy loop of calls fails or shows a stack that never was; two that agree do
-// not. A slow request nearly always holds still, and costs the second walk.
+// A walk reads a process that runs, so its beginning and its end may be of
+// different moments. The first walk finds out which pages matter. Each one
+// after that is over a snapshot of all of them that one system call took, and
+// counts if it needed no other page. In a busy loop of calls, where the same
+// few states come again and again, walks that read page by page agree on a
+// stack that never was about once in ten thousand times; snapshots do not. A
+// slow request nearly always holds still and costs the two snapshots.
 func agree(s stack.Sampler, m *procmem.Memory, limits stack.Limits) ([]stack.Stack, error) {
 	m.Reset()
 	last, lastErr := s.Walk(m, limits)
+	counts := false
 	for range maxWalks - 1 {
-		m.Reset()
+		whole := m.Refresh()
+		reads := m.Reads()
 		next, err := s.Walk(m, limits)
-		if err == nil && lastErr == nil && same(last, next) {
+		whole = whole && m.Reads() == reads
+		if whole && counts && err == nil && lastErr == nil && same(last, next) {
 			return next, nil
 		}
-		last, lastErr = next, err
+		last, lastErr, counts = next, err, whole
 	}
 	if lastErr != nil {
 		return nil, lastErr

@@ -19,13 +19,15 @@ var ErrBudget = errors.New("walk touches too many pages")
 var ErrAddress = errors.New("wild pointer")
 
 // A Memory caches the pages of one walk over a [Source]. Between two calls of
-// Reset every page is read at most once. It is used by one goroutine at a
+// Reset or Refresh every page is read at most once. It is used by one goroutine at a
 // time.
 type Memory struct {
 	src    Source
 	budget int
 	reads  int
 	pages  map[uint64]*Page
+	order  []uint64 // of the pages, as they were first read
+	held   []*Page  // the pages in that order
 	free   []*Page
 	seen   func(addr uint64, p []byte)
 }
@@ -41,13 +43,21 @@ func NewMemory(src Source, budget int) *Memory {
 
 // Reset forgets all pages: the next walk sees the process as it is then.
 func (m *Memory) Reset() {
-	for _, p := range m.pages {
-		if len(m.free) == keepPages {
-			break
-		}
-		m.free = append(m.free, p)
-	}
+	m.free = append(m.free, m.held[:min(len(m.held), max(keepPages-len(m.free), 0))]...)
 	clear(m.pages)
+	m.order, m.held = m.order[:0], m.held[:0]
+}
+
+// Refresh reads all pages again, as nearly at one moment as the source can:
+// the next walk, if it touches no others, sees one snapshot. It reports
+// whether that could be done; if not, it is a Reset.
+func (m *Memory) Refresh() bool {
+	m.reads += len(m.order)
+	if err := m.src.ReadPages(m.order, m.held); err != nil {
+		m.Reset()
+		return false
+	}
+	return true
 }
 
 // Observe has f called with everything that is read from then on, nil ends it.
@@ -85,7 +95,10 @@ func (m *Memory) page(base uint64) (*Page, error) {
 	}
 	p := m.buffer()
 	m.reads++
-	if err := m.src.ReadPage(base, p); err != nil {
+	m.order, m.held = append(m.order, base), append(m.held, p)
+	last := len(m.order) - 1
+	if err := m.src.ReadPages(m.order[last:], m.held[last:]); err != nil {
+		m.order, m.held = m.order[:last], m.held[:last]
 		m.free = append(m.free, p)
 		return nil, err
 	}

@@ -69,12 +69,41 @@ func TestPageIsOneSnapshotUntilReset(t *testing.T) {
 	}
 }
 
+func TestRefreshReadsTheSamePagesAgain(t *testing.T) {
+	b := mapped(t, 3)
+	src, addr := own(b)
+	m := NewMemory(src, 0)
+	r := NewReader(m)
+	r.U64(addr + 2*PageSize)
+	r.U64(addr)
+	b[0], b[2*PageSize] = 7, 8
+	if !m.Refresh() {
+		t.Fatal("pages that are mapped cannot be read again")
+	}
+	before := m.Reads()
+	if got := r.U64(addr) + r.U64(addr+2*PageSize); got != 15 {
+		t.Errorf("got %d, want the new 7 and 8", got)
+	}
+	if m.Reads() != before {
+		t.Error("a refreshed page was read once more")
+	}
+	if err := unix.Mprotect(b[:PageSize], unix.PROT_NONE); err != nil {
+		t.Fatal(err)
+	}
+	if m.Refresh() {
+		t.Error("a page that is gone was read again")
+	}
+	if got := r.U64(addr + 2*PageSize); got != 8 || r.Err() != nil {
+		t.Errorf("after a failed Refresh: %d, %v", got, r.Err())
+	}
+}
+
 func TestFileFallbackReadsTheSame(t *testing.T) {
 	b := mapped(t, 1)
 	copy(b, "through /proc/PID/mem")
 	src, addr := own(b)
 	var want, got Page
-	if err := src.ReadPage(addr, &want); err != nil {
+	if err := src.ReadPages([]uint64{addr}, []*Page{&want}); err != nil {
 		t.Fatal(err)
 	}
 	if err := src.readFile(addr, &got); err != nil {
@@ -128,7 +157,7 @@ func TestBudget(t *testing.T) {
 
 func TestProcessGone(t *testing.T) {
 	const never = 1<<22 + 1 // above the largest pid_max
-	if err := NewProcess(never).ReadPage(PageSize, new(Page)); !errors.Is(err, unix.ESRCH) {
+	if err := NewProcess(never).ReadPages([]uint64{PageSize}, []*Page{{}}); !errors.Is(err, unix.ESRCH) {
 		t.Errorf("err = %v, want ESRCH", err)
 	}
 }

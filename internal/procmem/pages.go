@@ -18,13 +18,15 @@ const maxRecorded = 1 << 14
 // was not recorded reads like memory that is not mapped.
 type Pages map[uint64]*Page
 
-// ReadPage implements [Source].
-func (ps Pages) ReadPage(base uint64, p *Page) error {
-	page, ok := ps[base]
-	if !ok {
-		return fmt.Errorf("page %#x was not recorded: %w", base, unix.EFAULT)
+// ReadPages implements [Source].
+func (ps Pages) ReadPages(bases []uint64, pages []*Page) error {
+	for i, base := range bases {
+		page, ok := ps[base]
+		if !ok {
+			return fmt.Errorf("page %#x was not recorded: %w", base, unix.EFAULT)
+		}
+		*pages[i] = *page
 	}
-	*p = *page
 	return nil
 }
 

@@ -3,7 +3,6 @@ package procmem
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -16,8 +15,10 @@ import (
 // A Process is used by one goroutine at a time. Its error is ESRCH when the
 // process is gone and EPERM or EACCES when it may not be read (errors.Is).
 type Process struct {
-	pid int
-	mem *os.File // the fallback, once it was needed
+	pid    int
+	mem    *os.File // the fallback, once it was needed
+	local  []unix.Iovec
+	remote []unix.RemoteIovec
 }
 
 // NewProcess returns a source for process pid. It opens nothing: errors come
@@ -37,21 +38,47 @@ func (p *Process) Close() error {
 	return err
 }
 
-// ReadPage implements [Source].
-func (p *Process) ReadPage(base uint64, page *Page) error {
-	if p.mem != nil {
-		return p.readFile(base, page)
+// maxVector is how many pages one system call reads (IOV_MAX).
+const maxVector = 1024
+
+// ReadPages implements [Source] with one system call for up to 1024 pages.
+func (p *Process) ReadPages(bases []uint64, pages []*Page) error {
+	for len(bases) > 0 {
+		n := min(len(bases), maxVector)
+		if err := p.readVector(bases[:n], pages[:n]); err != nil {
+			return err
+		}
+		bases, pages = bases[n:], pages[n:]
 	}
-	local := [1]unix.Iovec{{Base: &page[0], Len: PageSize}}
-	remote := [1]unix.RemoteIovec{{Base: uintptr(base), Len: PageSize}}
-	n, err := unix.ProcessVMReadv(p.pid, local[:], remote[:], 0)
+	return nil
+}
+
+func (p *Process) readVector(bases []uint64, pages []*Page) error {
+	if p.mem != nil {
+		return p.readFiles(bases, pages)
+	}
+	p.local, p.remote = p.local[:0], p.remote[:0]
+	for i, base := range bases {
+		p.local = append(p.local, unix.Iovec{Base: &pages[i][0], Len: PageSize})
+		p.remote = append(p.remote, unix.RemoteIovec{Base: uintptr(base), Len: PageSize})
+	}
+	n, err := unix.ProcessVMReadv(p.pid, p.local, p.remote, 0)
 	switch {
 	case errors.Is(err, unix.ENOSYS):
-		return p.readFile(base, page)
+		return p.readFiles(bases, pages)
 	case err != nil:
-		return fmt.Errorf("cannot read page %#x of process %d: %w", base, p.pid, err)
-	case n != PageSize:
-		return fmt.Errorf("cannot read page %#x of process %d: %w", base, p.pid, io.ErrUnexpectedEOF)
+		return fmt.Errorf("cannot read page %#x of process %d: %w", bases[0], p.pid, err)
+	case n != len(bases)*PageSize:
+		return fmt.Errorf("cannot read page %#x of process %d: %w", bases[n/PageSize], p.pid, unix.EFAULT)
+	}
+	return nil
+}
+
+func (p *Process) readFiles(bases []uint64, pages []*Page) error {
+	for i, base := range bases {
+		if err := p.readFile(base, pages[i]); err != nil {
+			return err
+		}
 	}
 	return nil
 }

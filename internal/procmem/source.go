@@ -10,7 +10,8 @@ type Page [PageSize]byte
 
 // A Source yields pages of a process's memory.
 type Source interface {
-	// ReadPage fills p with the page that begins at base, a multiple of
-	// PageSize. It fails when any byte of the page cannot be read.
-	ReadPage(base uint64, p *Page) error
+	// ReadPages fills pages with those that begin at bases, multiples of
+	// PageSize, as nearly at one moment as the source can. It fails when any
+	// byte of any of them cannot be read.
+	ReadPages(bases []uint64, pages []*Page) error
 }

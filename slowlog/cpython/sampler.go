@@ -29,7 +29,8 @@ type sampler struct {
 // Name implements [stack.Sampler].
 func (s *sampler) Name() string { return name + " " + s.version.String() }
 
-// Walk implements [stack.Sampler]. The main thread comes first.
+// Walk implements [stack.Sampler]. The main thread comes first; one that runs
+// no Python code is left out.
 func (s *sampler) Walk(m *procmem.Memory, limits stack.Limits) ([]stack.Stack, error) {
 	r := procmem.NewReader(m)
 	threads, holder := s.threads(r)
@@ -42,8 +43,9 @@ func (s *sampler) Walk(m *procmem.Memory, limits stack.Limits) ([]stack.Stack, e
 		if t == holder {
 			st.Note = "holds the GIL"
 		}
-		s.frames(r, t, limits.Frames, &st)
-		out = append(out, st)
+		if s.frames(r, t, limits.Frames, &st); len(st.Frames) > 0 {
+			out = append(out, st)
+		}
 	}
 	return out, r.Err()
 }

@@ -37,6 +37,9 @@ func (s *sampler) Walk(m *procmem.Memory, limits stack.Limits) ([]stack.Stack, e
 	if r.Err() != nil {
 		return nil, r.Err()
 	}
+	if w.subs = append(w.subs, 0, 0); w.entering && w.subs[0] != w.subs[1] {
+		w.st.Frames = w.st.Frames[1:]
+	}
 	return []stack.Stack{w.st}, nil
 }
 
@@ -49,6 +52,13 @@ type walk struct {
 	steps int
 	// cop is the statement of the frame that comes next.
 	cop uint64
+	// subs are the two innermost subroutines, 0 where there is none.
+	subs []uint64
+	// entering says that the innermost frame is a subroutine that has not
+	// begun its first statement: the current one is still that of its call.
+	// So it is left out, unless it was called by itself, which may be from
+	// that very statement.
+	entering bool
 }
 
 // stacks walks a stack and those below it, to the bottom of the main one.
@@ -91,7 +101,9 @@ func (w *walk) contexts(info uint64) (truncated bool) {
 		f := stack.Frame{Addr: context}
 		switch kind := r.U8(context); kind & contextMask {
 		case contextSub, contextFormat:
-			f.Func = w.code(r, r.U64(context+w.subCV))
+			cv := r.U64(context + w.subCV)
+			f.Func = w.code(r, cv)
+			w.subs = append(w.subs, cv)
 		case contextEval:
 			f.Func, f.Kind = w.eval(context, kind), stack.Include
 		default:
@@ -100,8 +112,10 @@ func (w *walk) contexts(info uint64) (truncated bool) {
 		if len(w.st.Frames) == w.limit {
 			return true
 		}
+		caller := r.U64(context + contextOldCop)
+		w.entering = w.entering || len(w.st.Frames) == 0 && len(w.subs) == 1 && caller == w.cop
 		w.add(f)
-		w.cop = r.U64(context + contextOldCop)
+		w.cop = caller
 	}
 	return false
 }

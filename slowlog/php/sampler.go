@@ -42,6 +42,7 @@ func (s *sampler) Walk(m *procmem.Memory, limits stack.Limits) ([]stack.Stack, e
 	if len(st.Frames) == 0 || r.Err() != nil {
 		return nil, r.Err()
 	}
+	s.justEntered(r, &st.Frames[0])
 	if st.Truncated {
 		s.place(r, execute, st.Frames)
 	}
@@ -65,6 +66,21 @@ func (s *sampler) frame(r *procmem.Reader, execute, function uint64) stack.Frame
 	}
 	s.name(r, execute, function, &f)
 	return f
+}
+
+// justEntered gives the innermost frame a line of its function if it has none.
+// The interpreter keeps the instruction in a register and stores it when it
+// calls something or may fail; up to its first store a frame has what the
+// frame before at this address left there.
+func (s *sampler) justEntered(r *procmem.Reader, f *stack.Frame) {
+	if f.Kind == stack.Builtin {
+		return
+	}
+	function := r.U64(f.Addr + executeFunc)
+	first, last := int(r.U32(function+s.lineStart)), int(r.U32(function+s.lineStart+4))
+	if first <= last && (f.Line < first || f.Line > last) {
+		f.Line = first
+	}
 }
 
 // name gives a frame the name its function has, or what a frame without a

@@ -31,7 +31,8 @@ type sampler struct {
 // Name implements [stack.Sampler].
 func (s *sampler) Name() string { return name + " " + s.version }
 
-// Walk implements [stack.Sampler]. The main thread comes first.
+// Walk implements [stack.Sampler]. The main thread comes first; one that runs
+// no Ruby code is left out.
 func (s *sampler) Walk(m *procmem.Memory, limits stack.Limits) ([]stack.Stack, error) {
 	r := procmem.NewReader(m)
 	var out []stack.Stack
@@ -40,8 +41,9 @@ func (s *sampler) Walk(m *procmem.Memory, limits stack.Limits) ([]stack.Stack, e
 		if i > 0 {
 			st.Note = "another thread"
 		}
-		s.frames(r, r.U64(thread+s.threadEC), limits.Frames, &st)
-		out = append(out, st)
+		if s.frames(r, r.U64(thread+s.threadEC), limits.Frames, &st); len(st.Frames) > 0 {
+			out = append(out, st)
+		}
 	}
 	return out, r.Err()
 }

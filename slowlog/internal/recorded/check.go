@@ -25,12 +25,14 @@ func Check(t *testing.T, rt stack.Runtime) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var got []stack.Frame
-			for _, f := range stacks[0].Frames {
-				got = append(got, stack.Frame{Func: f.Func, File: f.File, Line: f.Line})
+			got := stacks[0].Frames
+			if len(got) != len(r.Frames) {
+				t.Fatalf("%d frames, want %d", len(got), len(r.Frames))
 			}
-			if !slices.Equal(got, r.Frames) {
-				t.Errorf("got  %v\nwant %v", got, r.Frames)
+			for i, want := range r.Frames {
+				if f := got[i]; f.Func != want.Func || f.File != want.File || f.Line != want.Line {
+					t.Fatalf("frame %d is %s %s:%d, want %s %s:%d", i, f.Func, f.File, f.Line, want.Func, want.File, want.Line)
+				}
 			}
 		})
 	}
