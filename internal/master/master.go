@@ -214,7 +214,7 @@ func (m *Master) start() {
 	for _, cfg := range m.cfg.Pools {
 		p := m.pools[cfg.Name]
 		p.start(func(err error) {
-			if err != nil {
+			if err != nil && !errors.Is(err, errEnding) {
 				p.log().Error("the pool does not start", "err", err)
 			}
 			if waiting--; waiting == 0 {
