@@ -20,6 +20,8 @@ type call struct {
 	sent     atomic.Bool // everything is, or is about to be
 	answered bool        // something came; only the connection's reader uses it
 	result   EndRequest
+
+	abandoned bool // nobody waits for the end; the connection's lock guards it
 }
 
 // An input is a stream to the application. A nil reader is an empty one.
@@ -32,7 +34,8 @@ func newCall(c *clientConn, buffer int) *call {
 	return &call{conn: c, inbox: newInbox(buffer)}
 }
 
-// begin sends everything up to the first input that has to be read.
+// begin sends everything up to the first input that has to be read. After an
+// abort it sends nothing: ABORT_REQUEST must not come before BEGIN_REQUEST.
 func (c *call) begin(r *Request, flags uint8) error {
 	role := r.Role
 	if role == 0 {
@@ -44,7 +47,7 @@ func (c *call) begin(r *Request, flags uint8) error {
 	if role == RoleFilter {
 		c.inputs = append(c.inputs, input{TypeData, r.Data})
 	}
-	return c.conn.out.send(nil, func(dst []byte) []byte {
+	return c.conn.out.send(&c.over, func(dst []byte) []byte {
 		dst = AppendBegin(dst, c.id, role, flags)
 		dst = AppendStream(dst, TypeParams, c.id, r.Params.Append(nil))
 		dst = AppendStreamEnd(dst, TypeParams, c.id)
@@ -124,24 +127,11 @@ func (c *call) lose(cause error) {
 	c.inbox.end(&lostError{cause: cause, silent: !c.answered})
 }
 
-// abort ends the call for us: the response is not wanted any more. It may come
-// too late, when the call has ended and its id or its connection serves
-// another one; then it does nothing.
+// abort ends the call for us: the response is not wanted any more.
 func (c *call) abort(cause error) {
 	c.over.set(cause)
 	c.inbox.close()
-	if !c.conn.multiplexed {
-		c.conn.closeFor(c, cause)
-		return
-	}
-	// The id stays taken until the application says END_REQUEST. A failure is
-	// the connection's, and its reader learns of it.
-	_ = c.conn.out.send(nil, func(dst []byte) []byte {
-		if !c.conn.has(c) {
-			return dst
-		}
-		return AppendAbort(dst, c.id)
-	})
+	c.conn.abandon(c, cause)
 }
 
 // receive hands the response out until it ends. A writer that fails cancels

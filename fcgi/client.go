@@ -101,7 +101,7 @@ func (c *Client) GetValues(ctx context.Context) (Values, error) {
 	if err != nil {
 		return Values{}, err
 	}
-	defer c.release(conn)
+	defer c.release(conn, false)
 	return conn.getValues(ctx)
 }
 

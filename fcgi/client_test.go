@@ -219,6 +219,36 @@ func TestClientCancelStorm(t *testing.T) {
 	}
 }
 
+// TestClientAbortsTheDeaf cancels requests of an application that does not heed
+// ABORT_REQUEST, until the connection is full of them.
+func TestClientAbortsTheDeaf(t *testing.T) {
+	end := make(chan struct{})
+	begun := make(chan struct{}, 10)
+	path := startServer(t, &Server{Handler: HandlerFunc(func(_ context.Context, r *Request) (uint32, error) {
+		if r.Params.Get("NAME") == "deaf" {
+			begun <- struct{}{}
+			<-end
+		}
+		return 0, nil
+	})})
+	defer close(end)
+	c := newClient(t, path)
+	c.MaxConns, c.MaxRequestsPerConn = 1, 3
+	for range 3 {
+		ctx, cancel := context.WithCancel(context.Background())
+		go func() {
+			<-begun
+			cancel()
+		}()
+		if _, err := c.Do(ctx, &Request{Params: Params{{"NAME", "deaf"}}}); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	}
+	if _, err := c.Do(withTimeout(t), get()); err != nil {
+		t.Errorf("the next request gets %v", err)
+	}
+}
+
 // A neverReader blocks until it is closed.
 type neverReader struct{ closed chan struct{} }
 
@@ -384,6 +414,94 @@ func (c *Client) load() (n int) {
 		n += conn.load
 	}
 	return n
+}
+
+// TestClientWaitersGoOn kills the only connection while requests wait for it:
+// one of them must make another.
+func TestClientWaitersGoOn(t *testing.T) {
+	noLeaks(t)
+	l := listen(t)
+	defer l.Close()
+	c := newClient(t, l.Addr().String())
+	c.MaxConns = 1
+	results := make(chan error, 2)
+	do := func() {
+		_, err := c.Do(withTimeout(t), &Request{})
+		results <- err
+	}
+	go do()
+	first, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	newPeer(t, first).expect("BEGIN_REQUEST 1 role=RESPONDER keep=true")
+	go do()
+	eventually(t, "a request waits", func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return len(c.waiters) == 1
+	})
+	first.Close()
+	if err := <-results; !errors.Is(err, ErrConnClosed) {
+		t.Errorf("the request on the connection gets %v", err)
+	}
+	second, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPeer(t, second)
+	p.expect("BEGIN_REQUEST 1 role=RESPONDER keep=true")
+	p.send(AppendEnd(nil, 1, 0, StatusRequestComplete))
+	if err := <-results; err != nil {
+		t.Errorf("the request that waited gets %v", err)
+	}
+}
+
+// TestClientWakesTheNext gives up waiting just when it is its turn.
+func TestClientWakesTheNext(t *testing.T) {
+	c := &Client{}
+	first, second := make(chan struct{}), make(chan struct{})
+	c.waiters = []chan struct{}{first, second}
+	c.mu.Lock()
+	c.wake()
+	c.mu.Unlock()
+	c.stopWaiting(first)
+	select {
+	case <-second:
+	default:
+		t.Error("nobody takes the turn")
+	}
+}
+
+// TestClientUnreadInput has an application that ends a request before it has
+// read the input: it may not be ready for another on the same connection.
+func TestClientUnreadInput(t *testing.T) {
+	noLeaks(t)
+	l := listen(t)
+	defer l.Close()
+	c := newClient(t, l.Addr().String())
+	body := &neverReader{closed: make(chan struct{})}
+	go func() {
+		first, _ := l.Accept()
+		p := newPeer(t, first)
+		for p.next().Type != TypeParams {
+		}
+		p.send(AppendEnd(nil, 1, 1, StatusRequestComplete))
+		p.expect("closed")
+		second, _ := l.Accept()
+		p = newPeer(t, second)
+		for p.next().Type != TypeParams {
+		}
+		p.send(AppendEnd(nil, 1, 2, StatusRequestComplete))
+	}()
+	r := get()
+	r.Stdin = body
+	if appStatus, err := c.Do(withTimeout(t), r); appStatus != 1 || err != nil {
+		t.Errorf("got %d, %v", appStatus, err)
+	}
+	if appStatus, err := c.Do(withTimeout(t), get()); appStatus != 2 || err != nil {
+		t.Errorf("got %d, %v", appStatus, err)
+	}
 }
 
 func TestClientKeepsNone(t *testing.T) {

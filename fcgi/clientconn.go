@@ -21,10 +21,11 @@ type clientConn struct {
 	multiplexed bool
 
 	// The client's lock guards these.
-	load     int // requests that count against capacity
-	capacity int
-	retired  bool
-	idle     *time.Timer
+	load      int // requests that count against capacity
+	abandoned int // those of them whose response nobody wants
+	capacity  int
+	retired   bool
+	idle      *time.Timer
 
 	// Only the reader uses these.
 	dec    Decoder
@@ -64,14 +65,32 @@ func (c *clientConn) close(err error) {
 	c.conn.Close()
 }
 
-// closeFor is close, unless the call has ended.
-func (c *clientConn) closeFor(call *call, err error) {
+// abandon gives a call up whose response nobody wants. It may come too late,
+// when the call has ended and its id or its connection serves another one; then
+// it does nothing.
+func (c *clientConn) abandon(call *call, cause error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.calls[call.id] == call {
-		c.err = err
-		c.conn.Close()
+	current := c.calls[call.id] == call
+	if current {
+		call.abandoned = true
+		if !c.multiplexed {
+			c.err = cause
+			c.conn.Close()
+		}
 	}
+	c.mu.Unlock()
+	if !current || !c.multiplexed {
+		return
+	}
+	c.client.abandon(c)
+	// The id stays taken until the application says END_REQUEST. A failure is
+	// the connection's, and its reader learns of it.
+	_ = c.out.send(nil, func(dst []byte) []byte {
+		if !c.has(call) {
+			return dst
+		}
+		return AppendAbort(dst, call.id)
+	})
 }
 
 // has reports whether the call has not ended.
@@ -156,18 +175,27 @@ func (c *clientConn) open(call *call) error {
 
 // end takes END_REQUEST: the call is over and its room on the connection free.
 func (c *clientConn) end(id uint16, end EndRequest) {
-	c.mu.Lock()
-	call := c.calls[id]
-	delete(c.calls, id)
-	c.mu.Unlock()
+	call, abandoned := c.take(id)
 	if call == nil {
 		return
 	}
 	if !call.stop() || !c.client.keep() {
 		c.client.retire(c)
 	}
-	c.client.release(c)
+	c.client.release(c, abandoned)
 	call.finish(end) // after the release, so that who calls Do next finds the connection free
+}
+
+// take makes an id free, and returns its call if there is one.
+func (c *clientConn) take(id uint16) (call *call, abandoned bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	call = c.calls[id]
+	if call == nil {
+		return nil, false
+	}
+	delete(c.calls, id)
+	return call, call.abandoned
 }
 
 // getValues sends GET_VALUES and waits for the answer.
@@ -216,7 +244,7 @@ func (c *clientConn) answer(a answer) {
 func (c *clientConn) do(ctx context.Context, r *Request) (appStatus uint32, err error) {
 	call := newCall(c, orDefault(c.client.StreamBuffer, defaultStreamBuffer))
 	if err := c.open(call); err != nil {
-		c.client.release(c)
+		c.client.release(c, false)
 		return 0, &lostError{cause: err, unsent: true}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -224,6 +252,10 @@ func (c *clientConn) do(ctx context.Context, r *Request) (appStatus uint32, err 
 	defer func() { stop(); cancel(nil) }()
 
 	if err := call.begin(r, c.client.flags()); err != nil {
+		if ctx.Err() != nil {
+			c.withdraw(call)
+			return 0, context.Cause(ctx)
+		}
 		c.client.retire(c)
 		return 0, &lostError{cause: fmt.Errorf("%w before the request: %w", ErrConnClosed, err), unsent: true}
 	}
@@ -240,6 +272,13 @@ func (c *clientConn) do(ctx context.Context, r *Request) (appStatus uint32, err 
 		return end.AppStatus, &EndError{Status: end.Status, AppStatus: end.AppStatus}
 	default:
 		return end.AppStatus, nil
+	}
+}
+
+// withdraw frees the room of a call that was never sent.
+func (c *clientConn) withdraw(call *call) {
+	if taken, abandoned := c.take(call.id); taken != nil {
+		c.client.release(c, abandoned)
 	}
 }
 

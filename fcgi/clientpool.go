@@ -144,12 +144,29 @@ func (c *Client) isSilent() bool {
 }
 
 // release counts a request out.
-func (c *Client) release(conn *clientConn) {
+func (c *Client) release(conn *clientConn, abandoned bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	conn.load--
-	defer c.wake()
-	if conn.load > 0 || !slices.Contains(c.conns, conn) {
+	if abandoned {
+		conn.abandoned--
+	}
+	c.settle(conn)
+	c.wake()
+}
+
+// abandon notes that nobody waits for one of the connection's requests.
+func (c *Client) abandon(conn *clientConn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	conn.abandoned++
+	c.settle(conn)
+}
+
+// settle decides what becomes of a connection with fewer requests. The lock
+// is held.
+func (c *Client) settle(conn *clientConn) {
+	if !slices.Contains(c.conns, conn) {
 		return
 	}
 	idle := 0
@@ -159,7 +176,13 @@ func (c *Client) release(conn *clientConn) {
 		}
 	}
 	switch timeout := orDefault(c.IdleTimeout, defaultConnIdle); {
-	case conn.retired || idle > max(0, orDefault(c.MaxIdleConns, defaultMaxIdleConns)):
+	case conn.load == conn.abandoned && conn.load >= conn.capacity:
+		// It takes no more, and nobody wants anything of it; an application that
+		// does not heed ABORT_REQUEST must not hold its place for ever.
+		c.remove(conn)
+		conn.close(ErrConnClosed)
+	case conn.load > 0:
+	case idle > max(0, orDefault(c.MaxIdleConns, defaultMaxIdleConns)):
 		c.remove(conn)
 		conn.close(ErrConnClosed)
 	case timeout > 0:

@@ -277,6 +277,9 @@ func TestUnreadBodyIsNoRequest(t *testing.T) {
 		if _, err := io.ReadAll(resp.Body); err != nil {
 			t.Error(err)
 		}
+		if !resp.Close {
+			t.Errorf("after %q the connection is to serve another request", output)
+		}
 		// The server may have closed already.
 		_, _ = io.WriteString(conn, "\r\n\r\nGET /page.html HTTP/1.1\r\nHost: x\r\n\r\n")
 		if again, err := http.ReadResponse(answers, nil); err == nil {
