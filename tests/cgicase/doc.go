@@ -38,7 +38,7 @@ func Run(t *testing.T, box *harness.Sandbox, fetch Fetch, tables ...[]Case) {
 	t.Helper()
 	for _, table := range tables {
 		for _, c := range table {
-			t.Run(c.Name, func(t *testing.T) { c.run(t, box, fetch) })
+			t.Run(c.Name, func(t *testing.T) { c.run(t, box.For(t), fetch) })
 		}
 	}
 }

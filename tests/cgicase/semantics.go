@@ -49,11 +49,11 @@ var Semantics = []Case{
 		WantBody: "{{WWW}}/sub/dir\n",
 	},
 	{
-		Name:     "an indexed query becomes arguments",
+		Name:     "an indexed query becomes arguments, what a shell would see escaped",
 		File:     "args.sh",
 		Source:   plain + `for a in "$@"; do printf '<%s>' "$a"; done`,
 		Path:     "?one+two%20words+%3Cthree%3E",
-		WantBody: "<one><two words><<three>>",
+		WantBody: "<one><two words><\\<three\\>>",
 	},
 	{
 		Name:     "a query with = does not",

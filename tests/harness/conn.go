@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -65,15 +66,42 @@ func (c *Conn) Read() Record {
 	return rec
 }
 
+// ReadStdout reads what request id has to say until it ends in suffix.
+func (c *Conn) ReadStdout(id uint16, suffix string) {
+	c.t.Helper()
+	var said []byte
+	for !bytes.HasSuffix(said, []byte(suffix)) {
+		rec, err := c.next(Patience)
+		if err != nil || rec.Type != Stdout || rec.ID != id {
+			c.t.Fatalf("expected output that ends in %q, got %q and then %+v, %v", suffix, said, rec, err)
+		}
+		said = append(said, rec.Content...)
+	}
+}
+
 // Response reads up to END_REQUEST of one request. A record of another
 // request fails the test.
 func (c *Conn) Response(id uint16) Response {
 	c.t.Helper()
 	res, err := c.response(id, Patience)
+	if err == nil {
+		err = res.parse()
+	}
 	if err != nil {
-		c.t.Fatalf("no response: %v; so far %q, stderr %q", err, res.Stdout, res.Stderr)
+		c.t.Fatalf("no response: %v; so far %.1000q, stderr %.1000q", err, res.Stdout, res.Stderr)
 	}
 	return res
+}
+
+// Rest reads up to END_REQUEST of a request whose header was read before, and
+// returns what else it had to say.
+func (c *Conn) Rest(id uint16) string {
+	c.t.Helper()
+	res, err := c.response(id, Patience)
+	if err != nil {
+		c.t.Fatalf("no rest of the response: %v; so far %.1000q", err, res.Stdout)
+	}
+	return string(res.Stdout)
 }
 
 // Responses reads the interleaved responses of several requests.
@@ -91,6 +119,9 @@ func (c *Conn) Responses(ids ...uint16) map[uint16]Response {
 			c.t.Fatalf("record %+v of no open request", rec)
 		}
 		last, err := res.take(rec)
+		if last && err == nil {
+			err = res.parse()
+		}
 		if err != nil {
 			c.t.Fatalf("request %d: %v", rec.ID, err)
 		}
@@ -185,5 +216,9 @@ func do(address string, r Request, within time.Duration) (Response, error) {
 		// A service may answer without reading; what matters is the answer.
 		_, _ = c.Write(r.Bytes(1))
 	}()
-	return c.response(1, within)
+	res, err := c.response(1, within)
+	if err == nil {
+		err = res.parse()
+	}
+	return res, err
 }

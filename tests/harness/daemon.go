@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -91,6 +92,14 @@ func Launch(t T, s Service) *Daemon {
 	return d
 }
 
+// For returns the same service for a subtest, which then fails instead of
+// its parent.
+func (d *Daemon) For(t T) *Daemon {
+	sub := *d
+	sub.t, sub.Sandbox, sub.Log = t, d.Sandbox.For(t), d.Log.For(t)
+	return &sub
+}
+
 // Configure replaces the configuration; the service reads it at a reload.
 func (d *Daemon) Configure(text string) {
 	d.t.Helper()
@@ -148,6 +157,20 @@ func (d *Daemon) Output() string {
 		d.t.Fatalf("cannot read the output: %v", err)
 	}
 	return string(text)
+}
+
+// ExpectSaid waits for a line that matches, in the error log or the output:
+// what a service says before it knows its error log goes to the latter.
+func (d *Daemon) ExpectSaid(pattern string) {
+	d.t.Helper()
+	re := regexp.MustCompile(pattern)
+	Eventually(d.t, Patience, func() error {
+		said := d.Output() + strings.Join(d.Log.Lines(), "\n")
+		if !re.MatchString(said) {
+			return fmt.Errorf("nothing matches %q in\n%s", pattern, said)
+		}
+		return nil
+	})
 }
 
 // CLI runs a command of the program under test, such as status or stop, in

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 )
 
 // A Browser sends requests to a web server.
@@ -40,10 +39,10 @@ func (Browser) Do(t T, r *http.Request) HTTPResponse {
 }
 
 // Client returns an HTTP client that keeps no connection, asks for no
-// compression, follows no redirect and gives up after a minute.
+// compression, follows no redirect and does not wait for ever.
 func Client() *http.Client {
 	return &http.Client{
-		Timeout:       time.Minute,
+		Timeout:       2 * Patience,
 		Transport:     &http.Transport{DisableKeepAlives: true, DisableCompression: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

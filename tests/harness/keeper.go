@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/signal"
 	"syscall"
@@ -36,8 +37,11 @@ func Main() {
 // behind, and ends when the orders do, after killing what is left.
 func keep(command []string) int {
 	orders, reports := os.NewFile(ordersFD, "orders"), os.NewFile(reportsFD, "reports")
-	unix.CloseOnExec(ordersFD)
-	unix.CloseOnExec(reportsFD)
+	// The command gets neither these nor what the test's own parents left open.
+	if err := unix.CloseRange(ordersFD, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		report(reports, "failed", err)
+		return 1
+	}
 	// An interrupt from the terminal is the test's affair. To ignore it would
 	// be inherited by the command; to receive it is not.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)

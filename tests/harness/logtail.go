@@ -17,7 +17,12 @@ type Log struct {
 	// Path may name a file that does not exist yet.
 	Path string
 
-	t      T
+	t T
+	*tail
+}
+
+// A tail is what was read of a log.
+type tail struct {
 	file   *os.File
 	rest   []byte   // a line that has not ended
 	lines  []string // every line so far
@@ -26,10 +31,13 @@ type Log struct {
 
 // Follow returns the log at path, from its beginning.
 func Follow(t T, path string) *Log {
-	l := &Log{Path: path, t: t}
+	l := &Log{Path: path, t: t, tail: new(tail)}
 	t.Cleanup(l.close)
 	return l
 }
+
+// For returns the same log for a subtest.
+func (l *Log) For(t T) *Log { return &Log{Path: l.Path, t: t, tail: l.tail} }
 
 // Expect waits for a line that matches the regular expression and comes after
 // the last line that was expected; lines in between do not matter. It returns
@@ -54,7 +62,7 @@ func (l *Log) ExpectWithin(within time.Duration, pattern string) []string {
 				return nil
 			}
 		}
-		return fmt.Errorf("no line of %s matches %q; the last are\n%s", l.Path, pattern, l.tail())
+		return fmt.Errorf("no line of %s matches %q; the last are\n%s", l.Path, pattern, l.last())
 	})
 	return match
 }
@@ -118,7 +126,7 @@ func (l *Log) read() error {
 	return nil
 }
 
-func (l *Log) take(text []byte) {
+func (l *tail) take(text []byte) {
 	text = append(l.rest, text...)
 	for {
 		line, rest, found := bytes.Cut(text, []byte("\n"))
@@ -140,11 +148,11 @@ func (l *Log) rotated() bool {
 	return err == nil && !os.SameFile(open, named)
 }
 
-func (l *Log) tail() string {
+func (l *tail) last() string {
 	return strings.Join(l.lines[max(0, len(l.lines)-20):], "\n")
 }
 
-func (l *Log) close() {
+func (l *tail) close() {
 	if l.file != nil {
 		_ = l.file.Close()
 		l.file = nil

@@ -41,7 +41,7 @@ func (r *Response) take(rec Record) (last bool, err error) {
 		r.Ended = true
 		r.AppStatus = binary.BigEndian.Uint32(rec.Content)
 		r.ProtocolStatus = rec.Content[4]
-		return true, r.parse()
+		return true, nil
 	default:
 		return true, errors.New("record of type " + strconv.Itoa(int(rec.Type)) + " in a response")
 	}

@@ -53,6 +53,13 @@ func NewSandbox(t T, id Identity) *Sandbox {
 	return s
 }
 
+// For returns the same sandbox for a subtest.
+func (s *Sandbox) For(t T) *Sandbox {
+	sub := *s
+	sub.t = t
+	return &sub
+}
+
 // Script writes an executable file below the document root and returns its
 // path.
 func (s *Sandbox) Script(name, text string) string {

@@ -104,12 +104,10 @@ func TestStreaming(t *testing.T) {
 		d.Script("parts.sh", fmt.Sprintf("#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nfirst'\nread x <%s\nprintf second", gate.Path))
 		c := d.Dial()
 		c.Send(d.Request(harness.Request{Path: "/parts.sh"}).Bytes(1))
-		if rec := c.Read(); !bytes.HasSuffix(rec.Content, []byte("first")) {
-			t.Fatalf("got %q before the script went on", rec.Content)
-		}
+		c.ReadStdout(1, "first")
 		gate.Open(1)
-		if res := c.Response(1); string(res.Stdout) != "second" {
-			t.Errorf("then got %q", res.Stdout)
+		if rest := c.Rest(1); rest != "second" {
+			t.Errorf("then got %q", rest)
 		}
 	})
 }
@@ -136,12 +134,10 @@ func TestBodyStreaming(t *testing.T) {
 	c := d.Dial()
 	r := d.Request(harness.Request{Method: "POST", Path: "/line.sh", Params: map[string]string{"CONTENT_LENGTH": ""}})
 	c.Send(r.Head(1), harness.Chunks(harness.Stdin, 1, []byte("first\n")))
-	if rec := c.Read(); !bytes.HasSuffix(rec.Content, []byte("first|")) {
-		t.Fatalf("got %q for the first line", rec.Content)
-	}
+	c.ReadStdout(1, "first|")
 	c.Send(harness.Stream(harness.Stdin, 1, []byte("rest")))
-	if res := c.Response(1); string(res.Stdout) != "rest" {
-		t.Errorf("got %q for the rest", res.Stdout)
+	if rest := c.Rest(1); rest != "rest" {
+		t.Errorf("got %q for the rest", rest)
 	}
 }
 
@@ -228,16 +224,6 @@ func TestRoles(t *testing.T) {
 				t.Errorf("got %v %q, want %q", res.Header, res.Body, c.want)
 			}
 		})
-	}
-}
-
-// The exit code of a script is END_REQUEST's appStatus.
-func TestAppStatus(t *testing.T) {
-	t.Parallel()
-	d := suite.Start(t, "[www]\npm = static\npm.max_children = 1\n")
-	d.Script("exit.sh", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nok'; exit 7")
-	if res := d.Get("/exit.sh"); res.AppStatus != 7 || res.ProtocolStatus != harness.RequestComplete {
-		t.Errorf("got appStatus %d and protocolStatus %d, want 7 and 0", res.AppStatus, res.ProtocolStatus)
 	}
 }
 

@@ -88,15 +88,12 @@ func TestFaultsOfConfiguration(t *testing.T) {
 		if status := bad.Wait(harness.Patience); status.ExitStatus() != 78 {
 			t.Errorf("exit code %d, want 78", status.ExitStatus())
 		}
-		out := bad.Output() + strings.Join(bad.Log.Lines(), "\n")
 		for _, want := range []string{
 			`anyfpm.conf:\d+\].*'pm'.*invalid process manager`,
 			`anyfpm.conf:\d+\].*unknown entry 'pm.max_childs'.*pm\.max_children`,
 			`anyfpm.conf:\d+\].*'pm.max_children'.*is not a valid number`,
 		} {
-			if !regexp.MustCompile(want).MatchString(out) {
-				t.Errorf("nothing matches %q in\n%s", want, out)
-			}
+			bad.ExpectSaid(want)
 		}
 	})
 }

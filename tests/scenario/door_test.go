@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/anyfpm/anyfpm/tests/cgicase"
 	"github.com/anyfpm/anyfpm/tests/harness"
@@ -134,6 +135,9 @@ func rawGet(t *testing.T, address, target string) (status int, body string) {
 		t.Fatal(err)
 	}
 	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(harness.Patience)); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", target); err != nil {
 		t.Fatal(err)
 	}

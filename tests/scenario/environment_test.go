@@ -99,7 +99,7 @@ func TestRootIsRefused(t *testing.T) {
 			if status := d.Wait(harness.Patience); status.ExitStatus() != 78 {
 				t.Errorf("exit code %d, want 78", status.ExitStatus())
 			}
-			d.Log.Expect(c.log)
+			d.ExpectSaid(c.log)
 			allowed := suite.Service(c.conf, nobodyAtAll)
 			allowed.Args = []string{"-R"}
 			harness.Start(t, allowed).ExpectWorks()

@@ -39,10 +39,11 @@ func TestMalformedRecords(t *testing.T) {
 	suite.Everybody(t, oneWorker, func(t *testing.T, d *harness.Daemon) {
 		for name, input := range cases {
 			t.Run(name, func(t *testing.T) {
-				c := harness.Dial(t, d.Address())
+				d := d.For(t)
+				c := d.Dial()
 				c.Send(input)
 				c.ExpectClosed()
-				d.Log.Expect(`WARNING: \[pool www\] FastCGI protocol error`)
+				d.Log.Expect(`WARNING: \[pool www\] connection closed over a violation of FastCGI`)
 				d.ExpectWorks()
 			})
 		}
@@ -59,24 +60,24 @@ func TestRecordForms(t *testing.T) {
 		want := long + " body"
 
 		t.Run("byte by byte", func(t *testing.T) {
-			c := harness.Dial(t, d.Address())
+			c := d.For(t).Dial()
 			for _, b := range r.Bytes(1) {
 				c.Send([]byte{b})
 			}
 			expectBody(t, c.Response(1), want)
 		})
 		t.Run("records of one byte, all padded", func(t *testing.T) {
-			c := harness.Dial(t, d.Address())
+			c := d.For(t).Dial()
 			c.Send(split(r.Bytes(513), 1, 255))
 			expectBody(t, c.Response(513), want)
 		})
 		t.Run("the largest request id", func(t *testing.T) {
-			c := harness.Dial(t, d.Address())
+			c := d.For(t).Dial()
 			c.Send(r.Bytes(65535))
 			expectBody(t, c.Response(65535), want)
 		})
 		t.Run("two requests mixed record by record", func(t *testing.T) {
-			c := harness.Dial(t, d.Address())
+			c := d.For(t).Dial()
 			r.KeepConn = true
 			a, b := records(split(r.Bytes(1), 100, 0)), records(split(r.Bytes(2), 100, 0))
 			for i := range a {
@@ -88,7 +89,7 @@ func TestRecordForms(t *testing.T) {
 			}
 		})
 		t.Run("a parameter sent twice: the last wins", func(t *testing.T) {
-			c := harness.Dial(t, d.Address())
+			c := d.For(t).Dial()
 			twice := append(harness.Pair("X_LONG", "first"), harness.Pair("X_LONG", "last")...)
 			head := r.Head(1)
 			head = head[:len(head)-8] // without the end of PARAMS

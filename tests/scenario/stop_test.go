@@ -147,7 +147,7 @@ func TestSecondInstance(t *testing.T) {
 	if status := second.Wait(harness.Patience); status.ExitStatus() != 78 {
 		t.Errorf("the second ended with code %d, want 78", status.ExitStatus())
 	}
-	second.Log.Expect("ERROR: .*" + first.Address())
+	second.ExpectSaid("ERROR: .*" + first.Address())
 	first.ExpectWorks()
 
 	first.Signal(syscall.SIGKILL)

@@ -20,6 +20,7 @@ func TestTerminateTimeout(t *testing.T) {
 			"stubborn": "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1000; done",
 		} {
 			t.Run(name, func(t *testing.T) {
+				d := d.For(t)
 				d.Script(name+".sh", script)
 				began := time.Now()
 				res, err := d.TryWithin(20*time.Second, harness.Request{Path: "/" + name + ".sh"})
