@@ -49,8 +49,13 @@ type (
 		ID uint64 `json:"id"`
 	}
 	// Drain asks the supervisor to accept no more, to finish what is queued
-	// and running, and to exit with code 0.
-	Drain struct{}
+	// and running, and to exit with code 0. Replaced says that another
+	// generation accepts in its place: then a kept connection stays open until
+	// it has brought one more request or is idle for long, since its client may
+	// be sending at this moment.
+	Drain struct {
+		Replaced bool `json:"replaced"`
+	}
 	// Stop asks the supervisor to end its workers now and to exit.
 	Stop struct{}
 	// Trace asks for a backtrace of the worker with this pid in the slowlog.

@@ -109,8 +109,8 @@ func (k *link) sendReopen() {
 	}})
 }
 
-func (k *link) sendDrain() { k.tell(&control.Drain{}) }
-func (k *link) sendStop()  { k.tell(&control.Stop{}) }
+func (k *link) sendDrain(replaced bool) { k.tell(&control.Drain{Replaced: replaced}) }
+func (k *link) sendStop()               { k.tell(&control.Stop{}) }
 
 // tell queues a message without descriptors.
 func (k *link) tell(m control.Message) {

@@ -201,7 +201,7 @@ func (p *pool) takeOver() {
 		return
 	}
 	p.leave(old)
-	old.drain(p.master.patience())
+	old.drain(p.master.patience(), true)
 	old.whenClosed(func() { p.settle(nil) })
 }
 
@@ -230,7 +230,7 @@ func (p *pool) leave(s *supervisor) { p.leaving[s] = struct{}{} }
 
 // finish lets the pool end with its requests, after patience at the latest.
 func (p *pool) finish(patience time.Duration) {
-	p.close(func(s *supervisor) { s.drain(patience) })
+	p.close(func(s *supervisor) { s.drain(patience, false) })
 }
 
 // terminate ends the pool at once.

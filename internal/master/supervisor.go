@@ -98,15 +98,16 @@ func (s *supervisor) serving() bool {
 }
 
 // drain asks the supervisor to end when its requests have ended, after
-// patience at the latest unless that is negative.
-func (s *supervisor) drain(patience time.Duration) {
+// patience at the latest unless that is negative. replaced says that another
+// one accepts in its place.
+func (s *supervisor) drain(patience time.Duration, replaced bool) {
 	switch {
 	case !s.serving():
 	case s.state == supervisorStarting || patience == 0:
 		s.stop() // it has no requests, or they do not count
 	default:
 		s.state = supervisorDraining
-		s.sendDrain()
+		s.sendDrain(replaced)
 		if patience > 0 {
 			s.wakeIn(patience)
 		}

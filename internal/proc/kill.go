@@ -5,10 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // rescan is how often [KillOrphans] looks for children of those it killed.
@@ -27,12 +30,30 @@ func KillGroup(pid int, sig syscall.Signal) error {
 	return nil
 }
 
+// A Table is the system's table of processes. It goes on to work in a chroot
+// that has no /proc.
+type Table struct {
+	dir *os.File
+}
+
+// OpenTable opens /proc.
+func OpenTable() (*Table, error) {
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return nil, fmt.Errorf("cannot list processes: %w", err)
+	}
+	return &Table{dir}, nil
+}
+
+// Close releases the descriptor of the table.
+func (t *Table) Close() error { return t.dir.Close() }
+
 // KillOrphans kills every child of this process but those that keep approves
 // of, and their descendants, which become children as their parents die. It
 // returns when none is left or ctx is done. The caller must be a subreaper and
 // have a [Reaper] running.
-func KillOrphans(ctx context.Context, keep func(pid int) bool) error {
-	return untilNone(ctx, func() (int, error) { return killChildren(keep) })
+func (t *Table) KillOrphans(ctx context.Context, keep func(pid int) bool) error {
+	return untilNone(ctx, func() (int, error) { return t.killChildren(keep) })
 }
 
 // untilNone calls kill again and again until it finds nobody.
@@ -55,8 +76,8 @@ func untilNone(ctx context.Context, kill func() (left int, err error)) error {
 }
 
 // killChildren kills all children but those to keep, and counts them.
-func killChildren(keep func(pid int) bool) (left int, err error) {
-	children, err := Children()
+func (t *Table) killChildren(keep func(pid int) bool) (left int, err error) {
+	children, err := t.Children()
 	for _, pid := range children {
 		if keep(pid) {
 			continue
@@ -71,12 +92,20 @@ func killChildren(keep func(pid int) bool) (left int, err error) {
 
 // Children returns the living children of this process, zombies excepted.
 func Children() ([]int, error) {
-	proc, err := os.Open("/proc")
+	t, err := OpenTable()
 	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = t.Close() }()
+	return t.Children()
+}
+
+// Children returns the living children of this process, zombies excepted.
+func (t *Table) Children() ([]int, error) {
+	if _, err := t.dir.Seek(0, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("cannot list processes: %w", err)
 	}
-	defer proc.Close()
-	names, err := proc.Readdirnames(-1)
+	names, err := t.dir.Readdirnames(-1)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list processes: %w", err)
 	}
@@ -87,19 +116,26 @@ func Children() ([]int, error) {
 		if err != nil {
 			continue
 		}
-		if parent, zombie := parentOf(pid); parent == self && !zombie {
+		if parent, zombie := t.parentOf(name); parent == self && !zombie {
 			children = append(children, pid)
 		}
 	}
 	return children, nil
 }
 
-// parentOf reads the parent of pid, 0 if the process is gone.
-func parentOf(pid int) (parent int, zombie bool) {
-	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+// parentOf reads the parent of a process, 0 if the process is gone.
+func (t *Table) parentOf(name string) (parent int, zombie bool) {
+	fd, err := unix.Openat(int(t.dir.Fd()), name+"/stat", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return 0, false
 	}
+	defer func() { _ = unix.Close(fd) }()
+	var buf [512]byte
+	n, err := unix.Read(fd, buf[:])
+	if err != nil {
+		return 0, false
+	}
+	stat := buf[:n]
 	// The name, in parentheses, may have blanks and parentheses itself.
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 	if len(fields) < 2 {

@@ -222,7 +222,12 @@ func TestKillOrphansGivesUp(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := KillOrphans(ctx, func(int) bool { return false }); err == nil {
+	table, err := OpenTable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = table.Close() }()
+	if err := table.KillOrphans(ctx, func(int) bool { return false }); err == nil {
 		t.Error("no error although a child was alive")
 	}
 	stdin.Close()

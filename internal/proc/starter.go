@@ -97,14 +97,19 @@ func (s *Starter) Start(spec Spec, exited func(Exit)) (pid int, err error) {
 
 // KillOrphans kills the children of this process that were not started with
 // the Starter's [Reaper], and their descendants, but for those keep approves
-// of; see the function of the same name. It mistakes no process for an orphan
+// of; see [Table.KillOrphans]. It mistakes no process for an orphan
 // that is just being started.
 func (s *Starter) KillOrphans(ctx context.Context, keep func(pid int) bool) error {
 	spare := func(pid int) bool { return s.reaper.Owns(pid) || keep(pid) }
+	table, err := OpenTable()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = table.Close() }()
 	return untilNone(ctx, func() (left int, err error) {
 		done := make(chan struct{})
 		s.do(func(bool) { // no start is under way while this runs
-			left, err = killChildren(spare)
+			left, err = table.killChildren(spare)
 			close(done)
 		})
 		<-done

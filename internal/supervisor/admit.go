@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/anyfpm/anyfpm/fcgi"
 	"github.com/anyfpm/anyfpm/internal/cgi"
 	"github.com/anyfpm/anyfpm/pool"
 	"github.com/anyfpm/anyfpm/status"
@@ -17,7 +18,11 @@ import (
 // refused, or waits for its body and a worker.
 func (r *request) admit() {
 	s := r.s
+	r.params.SetString("FCGI_ROLE", r.role.String())
 	r.resp.head = string(r.method()) == "HEAD"
+	if r.role == fcgi.RoleAuthorizer { // it has no body, and no stream for one
+		r.body.eof, r.inputEnd = true, true
+	}
 	s.counters.accepted++
 	if r.c.gateway {
 		r.remote, _ = netip.ParseAddr(string(r.params.Get("REMOTE_ADDR")))

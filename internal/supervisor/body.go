@@ -49,7 +49,7 @@ func (b *body) add(s *Supervisor, p []byte, memory, spool int64) error {
 		return nil
 	}
 	if len(b.tail) == 0 && int64(len(b.mem))+b.size+int64(len(p)) <= spool {
-		return b.spool(p)
+		return b.spool(s.host, p)
 	}
 	if b.tail == nil {
 		b.tail = s.buffer()
@@ -64,9 +64,9 @@ func (b *body) add(s *Supervisor, p []byte, memory, spool int64) error {
 // spool appends to the unlinked file, which then holds the body from its
 // first byte, so that a script can have it as its stdin. The page cache takes
 // the bytes; as in nginx, that is done in the loop.
-func (b *body) spool(p []byte) error {
+func (b *body) spool(h *host, p []byte) error {
 	if b.file == 0 {
-		fd, err := openSpool()
+		fd, err := h.spoolFile()
 		if err != nil {
 			return err
 		}
@@ -262,14 +262,6 @@ func (r *request) feed() {
 func (r *request) dropInput() {
 	r.body.drop()
 	r.data.drop()
-}
-
-func openSpool() (int, error) {
-	fd, err := unix.Open("/tmp", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
-	if err != nil {
-		return -1, fmt.Errorf("cannot create a temporary file for a request body in /tmp: %w", err)
-	}
-	return fd, nil
 }
 
 // A more says what follows a piece that nextInput returned.

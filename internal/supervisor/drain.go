@@ -45,8 +45,10 @@ func (s *Supervisor) poolFailed(times int) {
 }
 
 // Drain stops accepting, finishes what is under way and then ends the
-// workers and the loop.
-func (s *Supervisor) Drain() {
+// workers and the loop. A connection that was accepted and has not said
+// anything yet is about to. An idle kept one may be, too: if another
+// generation has taken over, it may bring one more request.
+func (s *Supervisor) Drain(replaced bool) {
 	if s.closing {
 		return
 	}
@@ -62,7 +64,11 @@ func (s *Supervisor) Drain() {
 	}
 	for c := range s.conns {
 		c.keep = false
-		if len(c.reqs) == 0 && c.dec.Boundary() && len(c.out) == 0 {
+		idle := len(c.reqs) == 0 && c.heard && c.dec.Boundary() && len(c.out) == 0
+		switch {
+		case idle && replaced:
+			s.loop.Set(c.timer, s.loop.Now()+idleGrace)
+		case idle:
 			c.close()
 		}
 	}
@@ -70,7 +76,7 @@ func (s *Supervisor) Drain() {
 
 // Shutdown ends everything now.
 func (s *Supervisor) Shutdown() {
-	s.Drain()
+	s.Drain(false)
 	s.endHTTP()
 	s.drained = true
 	s.perform(s.pool.Shutdown(s.loop.Now()))

@@ -26,7 +26,7 @@ import (
 // A rig is a supervisor in this process with a real listening socket and
 // real processes; only the master is missing.
 type rig struct {
-	t      *testing.T
+	t      testing.TB
 	sup    *Supervisor
 	loop   *loop.Loop
 	socket string
@@ -84,7 +84,7 @@ var reaper = sync.OnceValue(func() *proc.Reaper {
 	return r
 })
 
-func start(t *testing.T, cfg *config.Pool) *rig {
+func start(t testing.TB, cfg *config.Pool) *rig {
 	t.Helper()
 	g := &rig{t: t, dir: t.TempDir(), log: &logBuffer{},
 		events: &recorder{make(chan struct{}), make(chan string, 10), make(chan struct{}, 1)}}
@@ -101,8 +101,13 @@ func start(t *testing.T, cfg *config.Pool) *rig {
 	starter := proc.NewStarter(reaper())
 	var helpers sync.WaitGroup
 	helpers.Go(func() { _ = starter.Run(ctx) })
+	h, err := openHost()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.close)
 	log := slog.New(slog.NewTextHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	g.sup, err = New(cfg, log, l, run, &processes{starter, l}, g.events)
+	g.sup, err = New(cfg, log, l, run, &processes{starter, l}, h, g.events)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +204,7 @@ func (g *rig) get(params []string, body string) reply {
 }
 
 // decode sorts records by request.
-func decode(t *testing.T, raw []byte) map[uint16]reply {
+func decode(t testing.TB, raw []byte) map[uint16]reply {
 	t.Helper()
 	var d fcgi.Decoder
 	type streams struct{ stdout, stderr bytes.Buffer }

@@ -67,7 +67,7 @@ func (q *inquiry) start(plan runner.Plan) error {
 	}
 	files := []int{program, out}
 	// What is wrong with it the workers will say.
-	null, err := unix.FcntlInt(uintptr(q.s.null), unix.F_DUPFD_CLOEXEC, 0)
+	null, err := unix.FcntlInt(uintptr(q.s.host.null), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		closeAll(files)
 		return err

@@ -43,6 +43,7 @@ type session struct {
 	log    *slog.Logger
 	errors *logfile.Writer
 	sup    *Supervisor
+	procs  *proc.Table
 	out    chan control.Message
 }
 
@@ -130,6 +131,17 @@ func (s *session) run() error {
 		return err
 	}
 	kills, uncounted := usage.OpenOOM() // before a chroot hides it
+	// What is opened here goes on to work in a chroot that has none of it.
+	var err error
+	if s.procs, err = proc.OpenTable(); err != nil {
+		return err
+	}
+	defer func() { _ = s.procs.Close() }()
+	host, err := openHost()
+	if err != nil {
+		return err
+	}
+	defer host.close()
 	user, err := s.confine()
 	if err != nil {
 		return err
@@ -160,7 +172,7 @@ func (s *session) run() error {
 		helpers.Wait()
 	}()
 
-	s.sup, err = New(pool, s.log, l, run, &processes{starter, l}, s)
+	s.sup, err = New(pool, s.log, l, run, &processes{starter, l}, host, s)
 	if err != nil {
 		return err
 	}
@@ -239,7 +251,7 @@ func (s *session) receive(l *loop.Loop) {
 func (s *session) handle(m control.Message, fds []int) {
 	switch m := m.(type) {
 	case *control.Drain:
-		s.sup.Drain()
+		s.sup.Drain(m.Replaced)
 	case *control.Stop:
 		s.sup.Shutdown()
 	case *control.Reopen:
@@ -318,7 +330,7 @@ func (s *session) Status(id uint64, status []byte) {
 func (s *session) killLeftovers() {
 	ctx, cancel := context.WithTimeout(context.Background(), lastKill)
 	defer cancel()
-	if err := proc.KillOrphans(ctx, func(int) bool { return false }); err != nil {
+	if err := s.procs.KillOrphans(ctx, func(int) bool { return false }); err != nil {
 		s.log.Error(err.Error())
 	}
 }
@@ -352,6 +364,11 @@ func (s *session) confine() (*proc.User, error) {
 	if pool.Chroot != "" && root {
 		if err := proc.Chroot(pool.Chroot); err != nil {
 			return nil, err
+		}
+	}
+	if pool.Chdir != "" {
+		if err := os.Chdir(pool.Chdir); err != nil {
+			return nil, fmt.Errorf("failed to chdir(%s): %w", pool.Chdir, err)
 		}
 	}
 	if user != nil {

@@ -43,6 +43,9 @@ const (
 	paramsTimeout = 10 * time.Second
 	// bodySilence is how long a body may pause.
 	bodySilence = 60 * time.Second
+	// idleGrace is how long a kept connection may go on after another
+	// generation has taken over: longer than nginx keeps an idle one.
+	idleGrace = 75 * time.Second
 	// watchAfter is how long a request may run before its connection is
 	// watched for a client that goes away. Most requests are over by then and
 	// never cost the system call.
@@ -90,8 +93,8 @@ type Supervisor struct {
 	// badClients are entries of it that are no addresses.
 	badClients []string
 	limits     []proc.Limit // of every process of the pool
-	null       int          // /dev/null
-	dir        string       // private directory of the workers' sockets
+	host       *host
+	dir        string // private directory of the workers' sockets
 
 	zygote    *zygote // forks the workers; nil without one
 	hasZygote bool
@@ -149,13 +152,13 @@ type resolver interface {
 
 // New returns the supervisor of a pool; it starts nothing. The pool's
 // descriptors and processes come later, see Run.
-func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, procs *processes, events Events) (*Supervisor, error) {
+func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, procs *processes, h *host, events Events) (*Supervisor, error) {
 	p, err := pool.New(poolConfig(cfg, r))
 	if err != nil {
 		return nil, fmt.Errorf("cannot set up pool %s: %w", cfg.Name, err)
 	}
 	s := &Supervisor{
-		cfg: cfg, log: log, loop: l, pool: p, runner: r, procs: procs, events: events,
+		cfg: cfg, log: log, loop: l, pool: p, runner: r, procs: procs, host: h, events: events,
 		readBuf:   make([]byte, scratchSize),
 		relayBuf:  make([]byte, scratchSize),
 		bodyBuf:   make([]byte, scratchSize),
@@ -176,9 +179,6 @@ func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, proc
 	default:
 		s.resolver = &cgi.Resolver{Stat: stat, Extensions: cfg.LimitExtensions}
 	}
-	if s.null, err = unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0); err != nil {
-		return nil, fmt.Errorf("cannot open /dev/null: %w", err)
-	}
 	if r.Wiring() == runner.Listener {
 		if s.dir, err = os.MkdirTemp("", "anyfpm-"); err != nil {
 			return nil, fmt.Errorf("cannot make a directory for the workers' sockets: %w", err)
@@ -194,7 +194,6 @@ func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, proc
 // Close releases what New took. The loop must have ended.
 func (s *Supervisor) Close() {
 	s.closeGauges()
-	_ = unix.Close(s.null)
 	if s.access != nil {
 		_ = s.access.out.Close()
 	}

@@ -76,6 +76,7 @@ func (c *conn) arm() {
 		l.Set(c.timer, c.since+paramsTimeout)
 	case len(c.reqs) > 0 && c.paused == 0 && c.awaitsInput():
 		l.Set(c.timer, l.Now()+bodySilence)
+	case len(c.reqs) == 0 && c.s.closing: // see Drain
 	default:
 		l.Clear(c.timer)
 	}
@@ -99,7 +100,7 @@ func (c *conn) readingParams() bool {
 // that wait for input are lost, and each gets its answer if it can have one.
 func (c *conn) timeout() {
 	switch {
-	case c.lingering || !c.heard:
+	case c.lingering, !c.heard, len(c.reqs) == 0 && c.dec.Boundary():
 		c.close()
 	case c.readingParams():
 		c.s.log.Warn("client did not send its request in time, connection closed", clientAttr(c))
