@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/anyfpm/anyfpm/internal/proc"
-	"github.com/anyfpm/anyfpm/internal/usage"
 	"github.com/anyfpm/anyfpm/pool"
 )
 
@@ -83,7 +82,14 @@ func (d *death) cause() exitCause {
 		return exitShutdown
 	case pool.StartTimeout:
 		return exitStartFailed
+	default:
+		return d.ownCause()
 	}
+}
+
+// ownCause is the cause of the death of a process that package pool did not
+// stop.
+func (d *death) ownCause() exitCause {
 	switch {
 	case d.oom:
 		return exitOOM
@@ -122,9 +128,15 @@ func (d *death) attr() slog.Attr {
 // has no names: a process that died of SIGKILL, which nobody here had sent,
 // while it rose is taken for its victim.
 type oomWatch struct {
-	count  *usage.OOM // nil if the system does not count
-	open   uint64     // kills that no death has been put down to
+	count  killCounter // nil if the system does not count
+	open   uint64      // kills that no death has been put down to
 	seenAt time.Duration
+}
+
+// A killCounter is a *usage.OOM.
+type killCounter interface {
+	Killed() uint64
+	Close() error
 }
 
 // oomMemory is how long a kill waits for the death of its victim. Those of

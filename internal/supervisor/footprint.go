@@ -74,6 +74,7 @@ func (w *worker) checkMemory() {
 	}
 	if f.askedAt == 0 || now-f.askedAt >= measureAge {
 		w.s.meter.ask(f)
+		w.s.meter.run()
 	}
 }
 
@@ -118,7 +119,7 @@ type measurement struct {
 	err    error
 }
 
-// ask has a process measured soon.
+// ask has a process measured by the next run.
 func (m *meter) ask(f *footprint) {
 	if f.asked || f.pid == 0 {
 		return
@@ -128,7 +129,6 @@ func (m *meter) ask(f *footprint) {
 		f.requests = f.w.lease.Requests()
 	}
 	m.asked = append(m.asked, f)
-	m.run()
 }
 
 // survey has all processes of the pool measured for the next who asks for
@@ -147,9 +147,11 @@ func (m *meter) survey(workers []pool.WorkerSnapshot) {
 			m.ask(&owner.footprint)
 		}
 	}
+	m.run()
 }
 
-// run measures what was asked for so far, then what was asked for meanwhile.
+// run measures what was asked for so far, unless it is measuring: what is asked
+// for meanwhile comes after that.
 func (m *meter) run() {
 	if m.running || len(m.asked) == 0 {
 		return
