@@ -42,7 +42,7 @@ func logsDiffer(a, b *config.Global) bool {
 // replaceLog goes on in another log. The old generation of supervisors stays
 // with the old one.
 func (m *Master) replaceLog(g *config.Global) error {
-	next, err := openErrorLog(g, m.opts.Daemon, m.opts.ForceStderr)
+	next, err := openErrorLog(g, m.opts.Daemon, m.opts.ForceStderr, m.errors.stderr)
 	if err != nil {
 		return err
 	}

@@ -22,18 +22,23 @@ type errorLog struct {
 	path   string          // empty for syslog and standard error
 	log    *slog.Logger
 
+	// stderr is standard error as it was at the start, for the pools' logs;
+	// standard error itself may have become the log since.
+	stderr int
+
 	startup *logfile.Startup // nil once the start is over or has no witness
 }
 
 // openErrorLog opens the log that g asks for. Until [errorLog.launched] the
-// lines also go to standard error if that is not the log itself.
-func openErrorLog(g *config.Global, daemon, forceStderr bool) (*errorLog, error) {
+// lines also go to standard error if that is not the log itself. stderr is a
+// duplicate of standard error and stays the caller's.
+func openErrorLog(g *config.Global, daemon, forceStderr bool, stderr int) (*errorLog, error) {
 	level, err := logfile.ParseLevel(g.LogLevel)
 	if err != nil {
 		return nil, err
 	}
 	opts := logfile.HandlerOptions{Level: level, Limit: g.LogLimit, Origin: level <= logfile.LevelDebug}
-	l := &errorLog{}
+	l := &errorLog{stderr: stderr}
 	// php-fpm opens the log in any case, so that a bad one is noticed.
 	switch {
 	case strings.EqualFold(g.ErrorLog, "syslog"):
@@ -61,11 +66,20 @@ func openErrorLog(g *config.Global, daemon, forceStderr bool) (*errorLog, error)
 // would have, as it is while the service starts, and returns it with what to
 // call at its end.
 func OpenLog(g *config.Global, forceStderr bool) (log *slog.Logger, closeLog func(), err error) {
-	l, err := openErrorLog(g, false, forceStderr)
+	l, err := openErrorLog(g, false, forceStderr, unix.Stderr)
 	if err != nil {
 		return nil, nil, err
 	}
 	return l.log, l.close, nil
+}
+
+// keepStderr returns a duplicate of standard error. In the background that is
+// the starter's, who waits for its end, so it is /dev/null there.
+func keepStderr(daemon bool) (int, error) {
+	if daemon {
+		return logfile.OpenFD(os.DevNull)
+	}
+	return logfile.OpenFD("/dev/stderr")
 }
 
 // stderrLogger is for what goes wrong before there is a log.
@@ -155,13 +169,21 @@ func (l *errorLog) descriptors(p *config.Pool) (names []string, fds []int, err e
 		if f.path == "" || strings.EqualFold(f.path, "syslog") {
 			continue
 		}
-		fd, err := logfile.OpenFD(f.path)
+		fd, err := l.openFD(f.path)
 		if err != nil {
 			return names, fds, err
 		}
 		names, fds = append(names, f.name), append(fds, fd)
 	}
 	return names, fds, nil
+}
+
+// openFD is logfile.OpenFD with the standard error of the start.
+func (l *errorLog) openFD(path string) (int, error) {
+	if isStderr(path) {
+		return unix.FcntlInt(uintptr(l.stderr), unix.F_DUPFD_CLOEXEC, 3)
+	}
+	return logfile.OpenFD(path)
 }
 
 // isStderr tells a log that is standard error by another name.

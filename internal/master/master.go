@@ -80,7 +80,12 @@ func New(opts Options) (*Master, error) {
 // the manner of SIGQUIT. It returns when every process of the service is gone.
 // The error is an [InitError] if the service could not start.
 func (m *Master) Run(ctx context.Context) error {
-	logs, err := openErrorLog(&m.cfg.Global, m.opts.Daemon, m.opts.ForceStderr)
+	stderr, err := keepStderr(m.opts.Daemon)
+	if err != nil {
+		return m.initFailed(stderrLogger(), err)
+	}
+	defer unix.Close(stderr)
+	logs, err := openErrorLog(&m.cfg.Global, m.opts.Daemon, m.opts.ForceStderr, stderr)
 	if err != nil {
 		return m.initFailed(stderrLogger(), err)
 	}
@@ -207,8 +212,8 @@ func (m *Master) adopt() error {
 // start is the first thing that happens on the loop.
 func (m *Master) start() {
 	m.opts.SetTitle(fmt.Sprintf("anyfpm: master process (%s)", m.cfg.Path))
-	m.announceRunning()
 	m.errors.launched()
+	m.announceRunning()
 	m.opts.Ready()
 	waiting := len(m.pools)
 	for _, cfg := range m.cfg.Pools {
