@@ -78,7 +78,10 @@ func (p *Pool) Exited(now time.Duration, w *Worker) []Action {
 	case was == StateStopping && w.reason == StartTimeout:
 		p.owe(w, w.owed)
 	default:
-		p.owe(w, was != StateStopping || w.reason != Idle)
+		// One idle worker too many is not replaced, unless it had to be killed:
+		// it may have been at work after all.
+		killed := p.cfg.Manager == Dynamic && w.signal == Kill
+		p.owe(w, was != StateStopping || w.reason != Idle || killed)
 	}
 	p.bury(w)
 	p.settle()

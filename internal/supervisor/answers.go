@@ -54,9 +54,9 @@ func (a *answer) append(dst []byte, id uint16, head bool) []byte {
 	if a.stderr != "" {
 		dst = fcgi.AppendStream(dst, fcgi.TypeStderr, id, []byte(a.stderr))
 	}
-	dst = fcgi.AppendStream(dst, fcgi.TypeStdout, id, []byte(a.header))
-	if a.body != "" && !head {
-		dst = fcgi.AppendStream(dst, fcgi.TypeStdout, id, []byte(a.body))
+	text := a.header
+	if !head {
+		text += a.body
 	}
-	return dst
+	return fcgi.AppendStream(dst, fcgi.TypeStdout, id, []byte(text))
 }

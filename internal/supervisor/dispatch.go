@@ -35,7 +35,7 @@ func (s *Supervisor) act(a pool.Action) {
 		}
 	case pool.Start:
 		if a.Worker.State() == pool.StateStarting {
-			s.startWorker(a.Worker)
+			s.startWorker(a.Worker, a.Reason)
 		}
 	case pool.Stop:
 		s.stop(a)

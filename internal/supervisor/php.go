@@ -19,6 +19,9 @@ const (
 	inquiryPatience = 10 * time.Second
 	// maxInquiry bounds its answer; before it may come warnings of its start.
 	maxInquiry = 64 << 10
+	// phpStopGrace is how long a worker has to end when it was asked to, as in
+	// php-fpm (fpm_process_ctl.c).
+	phpStopGrace = time.Second
 )
 
 // compat holds what differs for a pool that stands in for php-fpm's.

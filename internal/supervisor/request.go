@@ -85,7 +85,7 @@ func (r *request) attr() slog.Attr {
 
 func (c *conn) begin(ev *fcgi.Event) {
 	c.began = true
-	c.keep = ev.Begin.Flags&fcgi.FlagKeepConn != 0
+	c.keep = ev.Begin.Flags&fcgi.FlagKeepConn != 0 && !c.s.closing
 	refuse := func(status fcgi.ProtocolStatus) {
 		c.openInput = true
 		c.write(fcgi.AppendEnd(c.output(), ev.RequestID, 0, status))

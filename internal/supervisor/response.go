@@ -53,19 +53,41 @@ func (r *request) Stdout(p []byte) {
 			return
 		}
 		p = p[n:]
-		r.sendHeader()
+		r.resp.bytes += int64(len(p))
+		r.sendHeader(p)
+		return
 	}
 	r.resp.bytes += int64(len(p))
-	if len(p) > 0 && !r.resp.head {
+	if !r.resp.head {
 		r.c.write(fcgi.AppendStream(r.c.output(), fcgi.TypeStdout, r.id, p))
 	}
 }
 
-func (r *request) sendHeader() {
+// sendHeader sends the header and, mostly in the same record, the beginning of
+// the body.
+func (r *request) sendHeader(body []byte) {
 	r.resp.began = true
 	r.resp.status = r.resp.header.Status()
-	r.c.write(fcgi.AppendStream(r.c.output(), fcgi.TypeStdout, r.id, r.resp.header.Bytes()))
+	if r.resp.head {
+		body = nil
+	}
+	r.c.write(appendPair(r.c.output(), r.id, r.resp.header.Bytes(), body))
 	r.sendHeld()
+}
+
+// appendPair appends a header and a body to FCGI_STDOUT, in one record if they
+// fit.
+func appendPair(dst []byte, id uint16, header, body []byte) []byte {
+	n := len(header) + len(body)
+	if n > fcgi.MaxContent {
+		dst = fcgi.AppendStream(dst, fcgi.TypeStdout, id, header)
+		return fcgi.AppendStream(dst, fcgi.TypeStdout, id, body)
+	}
+	padding := -n & 7
+	dst = fcgi.AppendHeader(dst, fcgi.TypeStdout, id, n, padding)
+	dst = append(dst, header...)
+	dst = append(dst, body...)
+	return append(dst, make([]byte, padding)...)
 }
 
 // sendHeld sends the FCGI_STDERR that waited for the header.

@@ -209,6 +209,10 @@ func poolConfig(cfg *config.Pool, r runner.Runner) pool.Config {
 	managers := map[config.PM]pool.Manager{
 		config.Static: pool.Static, config.Dynamic: pool.Dynamic, config.Ondemand: pool.Ondemand,
 	}
+	stopGrace := time.Duration(0) // package pool's
+	if cfg.Runner == config.RunnerPHP {
+		stopGrace = phpStopGrace
+	}
 	spawnRate := cfg.MaxSpawnRate
 	if r.Zygote() != nil {
 		spawnRate = forkRate
@@ -233,6 +237,7 @@ func poolConfig(cfg *config.Pool, r runner.Runner) pool.Config {
 		SlowlogTimeout:         cfg.SlowlogTimeout,
 		SlowlogRepeat:          cfg.SlowlogRepeat,
 		StartTimeout:           cfg.RunnerStartTime,
+		StopGrace:              stopGrace,
 		Rand:                   rand.Float64,
 	}
 }
@@ -240,6 +245,12 @@ func poolConfig(cfg *config.Pool, r runner.Runner) pool.Config {
 // afterBatch ends a turn of the loop: it writes what the turn left to write
 // and sets the pool's timer.
 func (s *Supervisor) afterBatch() {
+	// The lines of a request are in the log before its response is out.
+	for i, w := range s.spoken {
+		w.lines.flush(w)
+		s.spoken[i] = nil
+	}
+	s.spoken = s.spoken[:0]
 	for i := 0; i < len(s.dirty); i++ {
 		c := s.dirty[i]
 		s.dirty[i] = nil
@@ -247,11 +258,6 @@ func (s *Supervisor) afterBatch() {
 		c.flush()
 	}
 	s.dirty = s.dirty[:0]
-	for i, w := range s.spoken {
-		w.lines.flush(w)
-		s.spoken[i] = nil
-	}
-	s.spoken = s.spoken[:0]
 	if len(s.resumable) > 0 {
 		s.resumeRelays()
 	}

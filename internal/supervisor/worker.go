@@ -31,10 +31,12 @@ const (
 
 // A worker is a process that stays and serves one request after the other.
 type worker struct {
-	s      *Supervisor
-	lease  *pool.Worker
-	pid    int // 0 until it is started
-	socket string
+	s     *Supervisor
+	lease *pool.Worker
+	// purpose is why package pool wanted it.
+	purpose pool.Reason
+	pid     int // 0 until it is started
+	socket  string
 
 	links []*link // open connections
 	idle  []*link // those without a request
@@ -64,8 +66,8 @@ func workerOf(w *pool.Worker) *worker {
 
 // startWorker starts a resident worker; package pool hears of it by Ready or
 // Exited.
-func (s *Supervisor) startWorker(lease *pool.Worker) {
-	w := &worker{s: s, lease: lease, startedAt: s.loop.Now()}
+func (s *Supervisor) startWorker(lease *pool.Worker, purpose pool.Reason) {
+	w := &worker{s: s, lease: lease, purpose: purpose, startedAt: s.loop.Now()}
 	w.stdout.fd, w.stderr.fd = -1, -1
 	w.footprint.w = w
 	w.timer = loop.NewTimer(w.waited)
@@ -153,7 +155,7 @@ func (w *worker) started(pid int, err error) {
 	w.pid = pid
 	w.s.counters.spawns++
 	level := slog.LevelDebug
-	if w.s.serving {
+	if w.purpose == pool.Replacement && !w.s.hasZygote {
 		level = slog.LevelInfo
 	}
 	w.s.log.Log(context.Background(), level, fmt.Sprintf("child %d started", pid))
@@ -374,20 +376,13 @@ func (w *worker) onExit(exit proc.Exit) {
 	w.stderr.readable = w.stderr.fd >= 0
 	w.readOutput()
 	w.lines.flush(w)
-	level := slog.LevelWarn
-	switch {
-	case w.isLeaving, w.stopped != 0 && w.stopped != pool.TerminateTimeout:
-		level = slog.LevelDebug
-	case exit.Status.Exited() && exit.Status.ExitStatus() == 0:
-		level = slog.LevelInfo
-	}
 	d := death{exit: exit, stopped: w.stopped, signal: w.signal, early: !w.isReady}
 	w.s.count(&d)
 	line := exitLine(exit, w.s.loop.Now()-w.startedAt)
-	if w.stopped == pool.Idle && w.signal != syscall.SIGKILL {
+	if w.reaped() {
 		line = idleLine(exit.PID, w.s.loop.Now()-w.startedAt)
 	}
-	w.s.log.LogAttrs(context.Background(), level, line, d.attr(), w.lines.lastAttr())
+	w.explain(w.exitLevel(exit), line, &d)
 	if !w.isReady {
 		w.s.lastFailure = line
 		if last := w.lines.lastLine(); last != "" {
@@ -400,6 +395,36 @@ func (w *worker) onExit(exit proc.Exit) {
 	// Whatever the worker left in its group must not outlive it.
 	_ = proc.KillGroup(exit.PID, syscall.SIGKILL)
 	w.retire()
+}
+
+// reaped says that the worker was idle for too long and left when it was asked
+// to.
+func (w *worker) reaped() bool { return w.stopped == pool.Idle && w.signal != syscall.SIGKILL }
+
+// exitLevel is php-fpm's level for the end of a child.
+func (w *worker) exitLevel(exit proc.Exit) slog.Level {
+	switch {
+	case w.isLeaving, w.reaped(), w.stopped == pool.Drained, w.stopped == pool.Shutdown:
+		return slog.LevelDebug
+	case exit.Status.Exited() && exit.Status.ExitStatus() == 0:
+		return slog.LevelInfo
+	default:
+		return slog.LevelWarn
+	}
+}
+
+// explain logs the end of the worker. Whoever watches php-fpm's log matches its
+// whole line, so what we know beyond it is one of its own then.
+func (w *worker) explain(level slog.Level, line string, d *death) {
+	why, last := d.attr(), w.lines.lastAttr()
+	if !w.s.compat.php {
+		w.s.log.LogAttrs(context.Background(), level, line, why, last)
+		return
+	}
+	w.s.log.Log(context.Background(), level, line)
+	if level == slog.LevelWarn && (why.Key != "" || last.Key != "" && !w.s.cfg.CatchWorkersOutput) {
+		w.s.log.LogAttrs(context.Background(), level, "worker ended", slog.Int("pid", w.pid), why, last)
+	}
 }
 
 // retire takes the worker out of the pool. Its requests are tried again or
