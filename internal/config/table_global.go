@@ -156,7 +156,6 @@ var globalOwn = group{
 		{
 			name:   "metrics.listen",
 			origin: own,
-			effect: notYet,
 			value:  inGlobal(text, func(g *Global) *string { return &g.MetricsListen }),
 			syntax: "address, as for `listen`",
 			about:  "Where Prometheus finds the metrics of all pools, over HTTP.",
@@ -164,7 +163,6 @@ var globalOwn = group{
 		{
 			name:     "metrics.path",
 			origin:   own,
-			effect:   notYet,
 			value:    inGlobal(text, func(g *Global) *string { return &g.MetricsPath }),
 			standard: "/metrics",
 			about:    "The path of the metrics on `metrics.listen`.",

@@ -68,10 +68,10 @@ var poolManager = group{
 		{
 			name:     "pm.max_memory",
 			origin:   own,
-			effect:   notYet,
 			value:    inPool(size, func(p *Pool) *int64 { return &p.MaxMemory }),
 			standard: "0",
-			about:    "A worker whose memory (PSS) is above this after a request is replaced; `0` never.",
+			about: "A worker whose memory is above this after a request is replaced; `0` never. What it shares with others is " +
+				"divided among them (PSS). Needs `/proc`, also inside `chroot`.",
 		},
 		{
 			name:     "pm.max_lifetime",
