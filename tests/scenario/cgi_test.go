@@ -4,6 +4,7 @@ package scenario
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -130,15 +131,19 @@ func TestAnswerWhileReading(t *testing.T) {
 func TestBodyStreaming(t *testing.T) {
 	t.Parallel()
 	d := suite.Start(t, "[www]\npm = static\npm.max_children = 1\nrequest_body.streaming = yes\n")
-	d.Script("line.sh", "#!/bin/sh\nread line\nprintf 'Content-Type: text/plain\\n\\n%s|' \"$line\"\ncat")
+	d.Script("line.sh", fmt.Sprintf("#!/bin/sh\nread line\necho \"$line\" >%s/line\nprintf 'Content-Type: text/plain\\n\\n'\ncat", d.Tmp))
 	c := d.Dial()
 	r := d.Request(harness.Request{Method: "POST", Path: "/line.sh", Params: map[string]string{"CONTENT_LENGTH": ""}})
 	c.Send(r.Head(1), harness.Chunks(harness.Stdin, 1, []byte("first\n")))
-	c.ReadStdout(1, "first|")
+	harness.Eventually(t, harness.Patience, func() error {
+		if !d.Exists("tmp/line") || d.ReadFile("tmp/line") != "first\n" {
+			return errors.New("the script has not read the first line")
+		}
+		return nil
+	})
+	d.Remove("tmp/line")
 	c.Send(harness.Stream(harness.Stdin, 1, []byte("rest")))
-	if rest := c.Rest(1); rest != "rest" {
-		t.Errorf("got %q for the rest", rest)
-	}
+	expectBody(t, c.Response(1), "rest")
 }
 
 // Without streaming a body that still comes holds no worker: the only one
