@@ -79,6 +79,10 @@ type Config struct {
 
 	// QueueMaxLength is how many requests may wait; 0 is no limit.
 	QueueMaxLength int
+	// NoQueue refuses requests for which all MaxChildren workers are taken. One
+	// still waits for a worker that is starting. QueueMaxLength means nothing
+	// then.
+	NoQueue bool
 	// QueueTimeout is how long a request may wait; 0 is no limit.
 	QueueTimeout time.Duration
 

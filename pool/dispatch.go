@@ -45,6 +45,7 @@ func (p *Pool) lease(r *Request, w *Worker) {
 	}
 	w.requests++
 	w.leases.pushBack(&r.mate, r)
+	p.leased++
 	p.place(w)
 	p.stats.maxActive = max(p.stats.maxActive, p.active())
 	p.emit(Action{Kind: Lease, Request: r, Worker: w})
@@ -54,6 +55,9 @@ func (p *Pool) lease(r *Request, w *Worker) {
 // and from its worker, which it returns.
 func (p *Pool) unlease(r *Request) *Worker {
 	w := r.worker
+	if w != nil {
+		p.leased--
+	}
 	r.worker = nil
 	r.line.leave()
 	r.look.leave()

@@ -17,6 +17,7 @@ type Pool struct {
 	// Requests.
 	queue   list[Request] // wait for their first worker, in order of arrival
 	retries list[Request] // wait for another worker, before the queue
+	leased  int           // requests that have a worker
 	running list[Request] // have a TerminateTimeout, in order of lease
 	watched list[Request] // have a SlowlogTimeout, in order of slowAt
 

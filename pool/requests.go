@@ -104,7 +104,9 @@ func (p *Pool) closed() Reason {
 		return Draining
 	case p.failed:
 		return PoolFailed
-	case p.cfg.QueueMaxLength > 0 && p.waiting() >= p.cfg.QueueMaxLength:
+	case p.cfg.NoQueue && p.leased+p.waiting() >= p.cfg.MaxChildren*p.cfg.Concurrency:
+		return QueueFull
+	case !p.cfg.NoQueue && p.cfg.QueueMaxLength > 0 && p.waiting() >= p.cfg.QueueMaxLength:
 		// A request waits only if no worker has room.
 		return QueueFull
 	}

@@ -258,7 +258,7 @@ func configFields(cfg *Config) map[string]any {
 		"min-spare": &cfg.MinSpareServers, "max-spare": &cfg.MaxSpareServers, "spawn-rate": &cfg.MaxSpawnRate,
 		"idle-timeout": &cfg.ProcessIdleTimeout, "slots": &cfg.Slots, "concurrency": &cfg.Concurrency,
 		"max-requests": &cfg.MaxRequests, "jitter": &cfg.MaxRequestsJitter, "max-lifetime": &cfg.MaxLifetime,
-		"queue": &cfg.QueueMaxLength, "queue-timeout": &cfg.QueueTimeout,
+		"queue": &cfg.QueueMaxLength, "no-queue": &cfg.NoQueue, "queue-timeout": &cfg.QueueTimeout,
 		"terminate": &cfg.TerminateTimeout, "track-finished": &cfg.TerminateTrackFinished,
 		"slowlog": &cfg.SlowlogTimeout, "slowlog-repeat": &cfg.SlowlogRepeat,
 		"start-timeout": &cfg.StartTimeout, "grace": &cfg.StopGrace,

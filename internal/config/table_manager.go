@@ -93,7 +93,7 @@ var poolQueue = group{
 			value:     inPool(integer, func(p *Pool) *int { return &p.QueueMaxLength }),
 			natural:   true,
 			otherwise: "`listen.backlog` if that is positive, else 511",
-			about: "How many requests may wait for a worker; `0` sets no limit. Beyond it a request is answered with 503 and " +
+			about: "How many requests may wait for a worker; with `0` none waits. Beyond it a request is answered with 503 and " +
 				"Retry-After at once.",
 		},
 		{

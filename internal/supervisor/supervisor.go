@@ -231,6 +231,7 @@ func poolConfig(cfg *config.Pool, r runner.Runner) pool.Config {
 		MaxLifetime:            cfg.MaxLifetime,
 		Concurrency:            cfg.RunnerConcurrency,
 		QueueMaxLength:         cfg.QueueMaxLength,
+		NoQueue:                cfg.QueueMaxLength == 0,
 		QueueTimeout:           cfg.QueueTimeout,
 		TerminateTimeout:       cfg.TerminateTimeout,
 		TerminateTrackFinished: cfg.TerminateTrackFinish,
