@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"bytes"
+	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -227,6 +228,19 @@ func TestCauseOfDeath(t *testing.T) {
 	}
 	if len(seen) != exitCauses || seen[""] {
 		t.Errorf("of %d causes these are tested: %v", exitCauses, seen)
+	}
+}
+
+// docs/metrics.md explains each cause.
+func TestCausesInDocs(t *testing.T) {
+	page, err := os.ReadFile("../../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for c := range exitCause(exitCauses) {
+		if !strings.Contains(string(page), "`"+c.String()+"`") {
+			t.Errorf("docs/metrics.md does not mention %q", c)
+		}
 	}
 }
 
