@@ -64,12 +64,7 @@ func newWorker(t testing.TB) (*worker, child) {
 	for _, fd := range []int{w.control, w.stdout, w.stderr} {
 		check(t, unix.SetNonblock(fd, true))
 	}
-	t.Cleanup(func() {
-		w.close()
-		if t.Failed() && w.log.Len() > 0 {
-			t.Logf("stderr of worker %d:\n%s", w.pid, w.log.String())
-		}
-	})
+	t.Cleanup(w.close)
 	return w, child{os.NewFile(uintptr(pair[1]), "control"), os.NewFile(uintptr(out[1]), "stdout"), os.NewFile(uintptr(errs[1]), "stderr")}
 }
 
@@ -79,13 +74,16 @@ func (c child) close() {
 	_ = c.stderr.Close()
 }
 
-// close closes the supervisor's ends, which tells the worker to end.
+// close ends the worker.
 func (w *worker) close() {
 	for _, fd := range []*int{&w.control, &w.stdout, &w.stderr} {
 		if *fd >= 0 {
 			_ = unix.Close(*fd)
 		}
 		*fd = -1
+	}
+	if w.pid > 0 {
+		_ = unix.Kill(-w.pid, unix.SIGKILL) // also what a script has left behind
 	}
 	if w.cmd != nil {
 		_ = w.cmd.Wait()
@@ -112,6 +110,7 @@ func launchCommand(t testing.TB, text []byte, start resident.Start, name string,
 	t.Helper()
 	w, ends := newWorker(t)
 	w.cmd = exec.Command(name, args...)
+	w.cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"}
 	w.cmd.Stdin = pipeHolding(t, text)
 	w.cmd.Stdout, w.cmd.Stderr = ends.stdout, ends.stderr
 	w.cmd.ExtraFiles = []*os.File{ends.control}
@@ -264,6 +263,8 @@ type request struct {
 	variables []string // NAME=value
 	body      string
 	stdin     *os.File // in place of body
+	// descriptor has the body handed over as a file, whatever its length.
+	descriptor bool
 }
 
 // do sends a request and waits for its END.
@@ -284,7 +285,7 @@ func (w *worker) begin(req request) {
 	switch {
 	case req.stdin != nil:
 		r.Stdin = resident.DescriptorStdin
-	case len(req.body) > int(w.hello.Inline):
+	case req.descriptor || len(req.body) > int(w.hello.Inline):
 		r.Stdin = resident.DescriptorStdin
 		req.stdin = fileHolding(w.t, req.body)
 		defer req.stdin.Close()

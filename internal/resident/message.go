@@ -69,7 +69,8 @@ func AppendStart(dst []byte, s *Start) []byte {
 // byte (SCM_RIGHTS): the child's control socket, its stdout and its stderr.
 // The answer is CHILD.
 func AppendFork(dst []byte) []byte {
-	return closeMessage(openMessage(dst, messageFork), len(dst))
+	start := len(dst)
+	return closeMessage(openMessage(dst, messageFork), start)
 }
 
 // AppendCompile appends COMPILE, which tells a zygote to have a script ready

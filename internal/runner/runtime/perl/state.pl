@@ -25,12 +25,20 @@ sub environment { %env }
 # restore puts everything back but the environment and the working directory.
 sub restore {
     alarm 0;
-    @SIG{@signals} = split /,/, $handlers if handlers() ne $handlers;
+    restore_handlers() if handlers() ne $handlers;
     @SIG{qw(__WARN__ __DIE__)} = ();
     POSIX::sigprocmask(POSIX::SIG_SETMASK(), POSIX::SigSet->new);
     umask $umask;
     @INC = @inc;
     Anyfpm::Stdio::restore();
+}
+
+sub restore_handlers {
+    my %wanted;
+    @wanted{@signals} = split /,/, $handlers;
+    for my $name (@signals) {
+        $SIG{$name} = $wanted{$name} if ($SIG{$name} // 'DEFAULT') ne $wanted{$name};
+    }
 }
 
 # children reaps what has ended, and tells whether a child is still alive.

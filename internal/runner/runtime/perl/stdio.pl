@@ -58,14 +58,19 @@ sub flush {
     }
 }
 
+# finish points standard output to nowhere, once the response is over.
+sub finish {
+    my $nowhere;
+    open $nowhere, '>', '/dev/null' or $nowhere = \*STDERR;    # in a chroot
+    POSIX::dup2(fileno $nowhere, 1);
+}
+
 # restore puts back the descriptors, and the handles that were changed.
 sub restore {
-    for my $fd (0 .. 2) {
-        my $fresh = unchanged($fd) && !($fd == 0 && $stdin_used);
-        close $handles[$fd] if !$fresh;    # also drops what is left of an old body
-        POSIX::dup2(fileno $saved[$fd], $fd);
-        reopen($fd) if !$fresh;
-    }
+    my @changed = grep { !unchanged($_) || $_ == 0 && $stdin_used } 0 .. 2;
+    close $handles[$_] for @changed;    # also drops what is left of an old body
+    POSIX::dup2(fileno $saved[$_], $_) for 0 .. 2;
+    reopen($_) for @changed;
     $stdin_used = 0;
     select STDERR;
     $| = 0;

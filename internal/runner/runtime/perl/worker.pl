@@ -27,6 +27,7 @@ sub Anyfpm::finish_request {
     return 0 if !$running or $finished or $$ != $pid;
     $finished = 1;
     Anyfpm::Stdio::flush();
+    Anyfpm::Stdio::finish();
     Anyfpm::Wire::finish(Anyfpm::Wire::DRAIN_STDOUT | Anyfpm::Wire::DRAIN_STDERR);
     return 1;
 }

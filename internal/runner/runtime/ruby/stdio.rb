@@ -30,6 +30,22 @@ class Anyfpm::Stdio
     end
   end
 
+  # error writes to descriptor 2, which the script may have closed STDERR of.
+  def error(text)
+    file = IO.for_fd(2, "w", autoclose: false)
+    file.sync = true
+    file.write(text)
+  rescue SystemCallError
+    nil
+  end
+
+  # finish points standard output to nowhere, once the response is over.
+  def finish
+    File.open("/dev/null", "w") { |nowhere| STDOUT.reopen(nowhere) }
+  rescue SystemCallError
+    STDOUT.reopen(STDERR) # in a chroot
+  end
+
   # restore puts back the descriptors, and the files that were changed.
   def restore
     NAMES.each_with_index do |name, fd|

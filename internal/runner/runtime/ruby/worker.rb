@@ -23,6 +23,7 @@ class Anyfpm::Worker
 
     @finished = true
     @stdio.flush
+    @stdio.finish
     @wire.finish_response(DRAIN)
     true
   end
@@ -41,8 +42,8 @@ class Anyfpm::Worker
   def ending
     return if Process.pid != @pid || !@leaving
 
-    @stdio.flush
     status = $!.is_a?(SystemExit) ? $!.status : 1
+    @stdio.flush
     @wire.finish_request(@flags | Anyfpm::Wire::RETIRE, status)
     exit!(0)
   end
@@ -114,7 +115,7 @@ class Anyfpm::Worker
   def report(error)
     trace = error.backtrace&.reject { |line| line.start_with?("anyfpm/", "-:") }
     error.set_backtrace(trace) if trace
-    STDERR.write(error.full_message(highlight: false, order: :top))
+    @stdio.error(error.full_message(highlight: false, order: :top))
   end
 
   # leave ends a process that serves once, or that a script has forked.

@@ -71,8 +71,8 @@ class Anyfpm::Zygote
     Anyfpm::Linux.die_with_parent("KILL")
     exit!(0) if Process.ppid != parent
     @wire.socket.close
-    STDOUT.reopen(stdout)
-    STDERR.reopen(stderr)
+    STDOUT.reopen(IO.for_fd(stdout.fileno, "w", autoclose: false))
+    STDERR.reopen(IO.for_fd(stderr.fileno, "w", autoclose: false))
     stdout.close
     stderr.close
     Anyfpm::Wire.new(control)

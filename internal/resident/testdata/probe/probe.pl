@@ -1,0 +1,24 @@
+use strict;
+use warnings;
+use Cwd ();
+
+our ($seen, @seen, %seen);
+print join(' ', map { $_ // 'undef' } $seen++, scalar @seen, scalar keys %seen), "\n";
+push @seen, 1;
+$seen{1} = 1;
+print join(' ', map {"$_=$ENV{$_}"} sort keys %ENV), "\n";
+$| = 1;
+system 'env | sort';
+$| = 0;
+print Cwd::getcwd(), ' ', umask, " @ARGV @INC $0 $^W\n";
+print defined(<STDIN>) ? "input\n" : "no input\n";
+print join(' ', map { fileno $_ } *STDIN, *STDOUT, *STDERR), "\n";
+print join(' ', PerlIO::get_layers(*STDIN), PerlIO::get_layers(*STDOUT), PerlIO::get_layers(*STDERR)), "\n";
+print map { $_ // 'undef', ' ' } $/, $\, $,, $", $;, $|, $_;
+print "\n";
+open my $status, '<', '/proc/self/status' or die $!;
+print grep /^Sig(?:Blk|Ign|Cgt)/, <$status>;
+close $status;
+opendir my $fds, '/proc/self/fd' or die $!;
+print join(' ', sort { $a <=> $b } grep /\d/, readdir $fds), ' ', map({ readlink("/proc/self/fd/$_") =~ s/:.*//r, ' ' } 0 .. 2), "\n";
+print alarm 0, ' ', join(' ', map { $_ . '=' . ($SIG{$_} // '') } grep { ($SIG{$_} // 'DEFAULT') ne 'DEFAULT' } sort keys %SIG), "\n";
