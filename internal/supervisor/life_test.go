@@ -64,6 +64,9 @@ func TestMaxMemory(t *testing.T) {
 	}
 	g.until("the worker is counted", func(s *Supervisor) bool { return s.exits[exitMaxMemory] == 1 })
 	g.inOrder("worker is above pm.max_memory, it is replaced\" pid="+first, "child "+second+" started", "child "+first+" exited")
+	if strings.Contains(g.log.String(), "level=WARN") {
+		t.Error("an ordinary replacement is a warning")
+	}
 	for range 20 {
 		if again := g.kept(script, ""); again != second {
 			t.Fatalf("worker %s was replaced by %s", second, again)

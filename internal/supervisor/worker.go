@@ -401,12 +401,18 @@ func (w *worker) onExit(exit proc.Exit) {
 // to.
 func (w *worker) reaped() bool { return w.stopped == pool.Idle && w.signal != syscall.SIGKILL }
 
+// outlived says that the worker was replaced after its requests or its time, or
+// for its size.
+func (w *worker) outlived() bool {
+	return w.stopped == pool.MaxRequests || w.stopped == pool.MaxLifetime || w.stopped == pool.MaxMemory
+}
+
 // exitLevel is php-fpm's level for the end of a child.
 func (w *worker) exitLevel(exit proc.Exit) slog.Level {
 	switch {
 	case w.isLeaving, w.reaped(), w.stopped == pool.Drained, w.stopped == pool.Shutdown:
 		return slog.LevelDebug
-	case exit.Status.Exited() && exit.Status.ExitStatus() == 0:
+	case exit.Status.Exited() && exit.Status.ExitStatus() == 0, w.outlived() && w.signal != syscall.SIGKILL:
 		return slog.LevelInfo
 	default:
 		return slog.LevelWarn
