@@ -9,9 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/anyfpm/anyfpm/fcgi"
 	"github.com/anyfpm/anyfpm/internal/config"
 	"github.com/anyfpm/anyfpm/internal/proc"
+	"github.com/anyfpm/anyfpm/internal/usage"
 	"github.com/anyfpm/anyfpm/pool"
 	"github.com/anyfpm/anyfpm/status"
 )
@@ -71,6 +74,76 @@ func TestListenQueueOfRequests(t *testing.T) {
 	}
 	for _, gate := range gates {
 		g.write(gate, "\n")
+	}
+}
+
+// What a TCP socket dropped since it came to the pool is counted.
+func TestBacklogOverflows(t *testing.T) {
+	g := start(t, defaults())
+	<-g.events.ready
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Listen(fd, 1); err != nil {
+		t.Fatal(err)
+	}
+	address, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	knock := func() {
+		client, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = unix.Close(client) })
+		if err := unix.Connect(client, address); err != nil && err != unix.EINPROGRESS {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		knock()
+	}
+	g.on(func(s *Supervisor) {
+		if err := s.AddDoor(fd, "127.0.0.1"); err != nil { // nobody opens it
+			t.Error(err)
+		}
+	})
+	if got := g.snapshot(); got.BacklogUsed != 2 || got.BacklogLimit != 511+1 || got.BacklogOverflows != 0 {
+		t.Errorf("the backlog has %d of %d and lost %d", got.BacklogUsed, got.BacklogLimit, got.BacklogOverflows)
+	}
+	knock()
+	g.until("an overflow is counted", func(s *Supervisor) bool { return s.status(nil).BacklogOverflows > 0 })
+}
+
+// What a request used is divided into user and system time.
+func TestStopwatch(t *testing.T) {
+	var w stopwatch
+	if _, _, ok := w.stop(1); ok {
+		t.Error("a stopwatch stops that was not started")
+	}
+	self := os.Getpid()
+	w.start(self, 1)
+	before := w.started
+	for burnt, _ := usage.CPU(self); burnt < before+50*time.Millisecond; burnt, _ = usage.CPU(self) {
+		_ = strings.Repeat("x", 1<<10)
+	}
+	user, system, ok := w.stop(2)
+	if !ok || user < 0 || system < 0 || user+system < 50*time.Millisecond || user+system != w.last-before {
+		t.Errorf("got %v and %v, %v", user, system, ok)
+	}
+	last := w.last
+	w.start(self, 2)
+	if w.started != last {
+		t.Error("a request that follows at once has another beginning than the end of the one before")
+	}
+	w.start(-1, 3)
+	if _, _, ok := w.stop(4); ok {
+		t.Error("a process that does not exist used CPU time")
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/anyfpm/anyfpm/internal/config"
+	"github.com/anyfpm/anyfpm/internal/usage"
 )
 
 // body is the response without its header.
@@ -137,6 +138,31 @@ print(len(sys.map[::4096]) and os.getpid())
 	for second == first {
 		second = g.kept(script, "")
 	}
+}
+
+// A worker that was measured during a request is judged by what it had before
+// it: only what it shares is taken from the measurement.
+func TestMaxMemoryMeasuredLate(t *testing.T) {
+	cfg := interpreter(config.RunnerPython, "persistent")
+	cfg.MaxChildren = 1
+	cfg.MaxMemory = 100 << 20
+	g := start(t, cfg)
+	<-g.events.ready
+	g.kept(g.plain("x.py", keepScript), "")
+	g.on(func(s *Supervisor) {
+		f := &s.only().footprint
+		f.requests = 0 // it has had one since
+		for _, tt := range []struct {
+			before   uint64
+			tooLarge bool
+		}{{120 << 20, false}, {160 << 20, true}} {
+			f.rss = tt.before
+			f.measured(usage.Memory{RSS: 500 << 20, PSS: 450 << 20}, s.loop.Now())
+			if f.tooLarge != tt.tooLarge {
+				t.Errorf("a worker that had %d MB, 50 of them shared, is too large: %v", tt.before>>20, f.tooLarge)
+			}
+		}
+	})
 }
 
 // share maps a file as often as asked and reads all of it.

@@ -26,6 +26,9 @@ func UserCPU(pid int) (time.Duration, bool) { return clock(pid, clockUser) }
 // clock reads a clock of a process, whose id is made of the pid
 // (clock_getcpuclockid(3)). Anyone may.
 func clock(pid, which int) (time.Duration, bool) {
+	if pid <= 0 {
+		return 0, false // these are clocks of our own
+	}
 	var ts unix.Timespec
 	id := int32(^pid<<3 | which)
 	_, _, errno := unix.RawSyscall(unix.SYS_CLOCK_GETTIME, uintptr(id), uintptr(unsafe.Pointer(&ts)), 0)

@@ -95,6 +95,14 @@ func TestProcess(t *testing.T) {
 	}
 }
 
+func TestNoProcess(t *testing.T) {
+	for _, pid := range []int{0, -1, 1 << 23} {
+		if cpu, ok := CPU(pid); ok {
+			t.Errorf("process %d has used %v", pid, cpu)
+		}
+	}
+}
+
 func TestAllocations(t *testing.T) {
 	pid := os.Getpid()
 	n := testing.AllocsPerRun(100, func() {
