@@ -1,4 +1,4 @@
-// Package loop is the reactor under a pool's supervisor: one thread, one
+// Package loop is the reactor under a pool's supervisor: one goroutine, one
 // epoll instance, and everything that happens to a pool happens on it.
 //
 // A Loop calls handlers when descriptors become ready, timers when they are
@@ -13,7 +13,7 @@
 // the system calls of a request to those that move its bytes.
 //
 // The loop is our own and not gnet: the supervisor relays between
-// descriptors of many kinds (sockets, pipes, worker sockets) in one thread
+// descriptors of many kinds (sockets, pipes, worker sockets) in one place
 // and must see every byte without a copy into a library's ring buffer; with
 // x/sys that is less code here than the adapter to a library would be.
 // prototypes/event-loop has the measurement behind the shape.

@@ -1,10 +1,12 @@
 package loop
 
 import (
+	"errors"
 	"fmt"
-	"runtime"
+	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -49,6 +51,8 @@ type slot struct {
 // functions and timers only.
 type Loop struct {
 	epoll  int
+	file   *os.File        // of epoll, for the runtime's poller
+	waiter syscall.RawConn // of file
 	wake   int
 	start  time.Time
 	now    time.Duration
@@ -60,6 +64,10 @@ type Loop struct {
 	posted  []func()
 	running []func() // the other half of the double buffer, owned by the loop
 	pending atomic.Bool
+
+	got     int   // events that a wait found
+	failed  error // or why it could not
+	bounded bool  // file has a deadline
 	stop    atomic.Bool
 
 	// AfterBatch, when set, is called after the handlers, timers and posted
@@ -78,7 +86,17 @@ func New() (*Loop, error) {
 		_ = unix.Close(ep)
 		return nil, fmt.Errorf("cannot create eventfd: %w", err)
 	}
-	l := &Loop{epoll: ep, wake: wake, start: time.Now(), events: make([]unix.EpollEvent, batch)}
+	if err := unix.SetNonblock(ep, true); err != nil {
+		return nil, fmt.Errorf("cannot set up epoll instance: %w", err)
+	}
+	l := &Loop{
+		epoll: ep, file: os.NewFile(uintptr(ep), "epoll"),
+		wake: wake, start: time.Now(), events: make([]unix.EpollEvent, batch),
+	}
+	if l.waiter, err = l.file.SyscallConn(); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("cannot set up epoll instance: %w", err)
+	}
 	if err := l.Add(wake, wakeHandler{l}); err != nil {
 		l.Close()
 		return nil, err
@@ -88,7 +106,7 @@ func New() (*Loop, error) {
 
 // Close releases the loop's own descriptors. Run must have returned.
 func (l *Loop) Close() {
-	_ = unix.Close(l.epoll)
+	_ = l.file.Close()
 	_ = unix.Close(l.wake)
 }
 
@@ -189,11 +207,8 @@ func (l *Loop) notify() {
 	_, _ = unix.Write(l.wake, one[:])
 }
 
-// Run handles events until Stop is called. It locks its goroutine to its
-// thread for the time.
+// Run handles events until Stop is called.
 func (l *Loop) Run() error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	l.now = time.Since(l.start)
 	for !l.stop.Load() {
 		n, err := l.wait()
@@ -219,28 +234,62 @@ func (l *Loop) Run() error {
 
 // wait collects the next events. It asks without blocking first, by a raw
 // call that the Go scheduler does not notice, because under load there is
-// nearly always something; only an idle loop pays for a blocking call.
+// nearly always something. An idle loop leaves the waiting to the runtime's
+// own poller, which watches the epoll instance like any other descriptor:
+// a thread that blocks in epoll_wait itself would keep a processor until the
+// runtime takes it away, and the runtime awake to do so.
 func (l *Loop) wait() (int, error) {
-	r, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epoll),
-		uintptr(unsafe.Pointer(&l.events[0])), batch, 0, 0, 0)
-	if errno == 0 && r > 0 {
-		return int(r), nil
-	}
-	if errno != 0 && errno != unix.EINTR {
-		return 0, fmt.Errorf("cannot wait for events: %w", errno)
+	if n, err := l.poll(); n > 0 || err != nil {
+		return n, err
 	}
 	timeout := l.timers.timeout(time.Since(l.start))
 	if timeout == 0 || l.pending.Load() {
 		return 0, nil
 	}
-	n, err := unix.EpollWait(l.epoll, l.events, timeout)
-	if err == unix.EINTR {
-		return 0, nil
+	if err := l.setDeadline(timeout); err != nil {
+		return 0, err
 	}
-	if err != nil {
+	l.got, l.failed = 0, nil
+	if err := l.waiter.Read(l.ready); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		return 0, fmt.Errorf("cannot wait for events: %w", err)
 	}
-	return n, nil
+	return l.got, l.failed
+}
+
+// ready is called by the runtime's poller when there may be events; it ends
+// the wait if there are, or if anything was posted.
+func (l *Loop) ready(uintptr) bool {
+	l.got, l.failed = l.poll()
+	return l.got > 0 || l.failed != nil || l.pending.Load()
+}
+
+// poll collects the events there are now.
+func (l *Loop) poll() (int, error) {
+	r, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epoll),
+		uintptr(unsafe.Pointer(&l.events[0])), batch, 0, 0, 0)
+	switch errno {
+	case 0:
+		return int(r), nil
+	case unix.EINTR:
+		return 0, nil
+	default:
+		return 0, fmt.Errorf("cannot wait for events: %w", errno)
+	}
+}
+
+// setDeadline bounds the next wait; a negative duration does not.
+func (l *Loop) setDeadline(timeout time.Duration) error {
+	var at time.Time
+	if timeout > 0 {
+		at = time.Now().Add(timeout)
+	} else if !l.bounded {
+		return nil
+	}
+	l.bounded = timeout > 0
+	if err := l.file.SetReadDeadline(at); err != nil {
+		return fmt.Errorf("cannot set the time to wait: %w", err)
+	}
+	return nil
 }
 
 func (l *Loop) runPosted() {

@@ -47,18 +47,12 @@ func (l *Loop) fireTimers() {
 
 type timerHeap []*Timer
 
-// timeout is how many milliseconds epoll may sleep: -1 for ever, rounded up
-// so that a timer is due when the loop wakes.
-func (h timerHeap) timeout(now time.Duration) int {
+// timeout is how long a loop may sleep: negative for ever.
+func (h timerHeap) timeout(now time.Duration) time.Duration {
 	if len(h) == 0 {
 		return -1
 	}
-	d := h[0].at - now
-	if d <= 0 {
-		return 0
-	}
-	const longest = time.Hour
-	return int((min(d, longest) + time.Millisecond - 1) / time.Millisecond)
+	return max(0, h[0].at-now)
 }
 
 // Len, Less, Swap, Push and Pop are heap.Interface.
