@@ -195,8 +195,8 @@ func (b *behaviour) prepare(t *testing.T, ext string) *prepared {
 
 func (c *prepared) compare(t *testing.T, name string, r response) {
 	t.Helper()
-	if r.stdout != c.stdout {
-		t.Errorf("%s: stdout\n%q\nwant\n%q\nstderr:\n%s", name, r.stdout, c.stdout, r.stderr)
+	if r.stdout() != c.stdout {
+		t.Errorf("%s: stdout\n%q\nwant\n%q\nstderr:\n%s", name, r.stdout(), c.stdout, r.stderr)
 	}
 	if r.lost != c.lost {
 		t.Errorf("%s: control socket lost: %v, want %v", name, r.lost, c.lost)
@@ -235,7 +235,7 @@ func (p probe) ask(w *worker) string {
 	if r.status != 0 || r.stderr != "" || r.flags&resident.Retire != 0 {
 		w.t.Fatalf("probe: %+v", r)
 	}
-	return r.stdout
+	return r.stdout()
 }
 
 // difference returns the lines that differ.

@@ -154,7 +154,7 @@ func benchmarkFork(b *testing.B, kind, script string, start resident.Start) {
 		w := idle[0]
 		idle = idle[1:]
 		w.awaitHello()
-		if r := w.do(request{script: script, variables: nginxVariables}); r.status != 0 || r.stdout == "" {
+		if r := w.do(request{script: script, variables: nginxVariables}); r.status != 0 || r.stdout() == "" {
 			b.Fatalf("%+v", r)
 		}
 		z.awaitExit(w.pid)

@@ -36,7 +36,7 @@ type worker struct {
 
 // A response is what came of a request.
 type response struct {
-	stdout   string
+	body     []byte // stdout
 	stderr   string
 	status   int
 	flags    resident.Flags
@@ -104,6 +104,17 @@ func launch(t testing.TB, kind, interpreter string, start resident.Start) *worke
 		t.Fatalf("%v: apt-get install python3 perl ruby python3-flask python3-django", err)
 	}
 	return launchCommand(t, program.Text, start, interpreter, program.Args("anyfpm: pool test")...)
+}
+
+// launchHidden starts a worker program that sees empty directories in place of
+// /dev and /proc, as in a chroot.
+func launchHidden(t testing.TB, kind string, start resident.Start) *worker {
+	t.Helper()
+	program, err := runtime.Load(kind)
+	check(t, err)
+	command := `mount -t tmpfs none /dev && mount -t tmpfs none /proc && exec "$@"`
+	args := append([]string{"--mount", "sh", "-c", command, "sh", program.Interpreter}, program.Args("anyfpm: pool test")...)
+	return launchCommand(t, program.Text, start, "unshare", args...)
 }
 
 func launchCommand(t testing.TB, text []byte, start resident.Start, name string, args ...string) *worker {
@@ -231,12 +242,14 @@ func (w *worker) drain(r *response) {
 	}
 }
 
+func (r *response) stdout() string { return string(r.body) }
+
 func (r *response) add(piece string) {
 	if r.finished {
 		r.late += piece
 		return
 	}
-	r.stdout += piece
+	r.body = append(r.body, piece...)
 	r.pieces = append(r.pieces, piece)
 }
 

@@ -124,10 +124,16 @@ sub end_block {
 # leave ends the process: one that serves once, or that a script has forked.
 sub leave {
     my ($script) = @_;
-    end_block(\$_) for @{ Anyfpm::Script::ends() };
+    my $ends = Anyfpm::Script::ends();
+    end_block(\$_) for @$ends;
+    @$ends = ();
     $script->reset if $script;
     Anyfpm::Stdio::flush();
-    POSIX::_exit($status) if $$ != $pid;
+    CORE::exit($status) if $$ != $pid;
+    {
+        no warnings 'exec';
+        exec { '/' } '/';    # writes out what is in open files, and fails
+    }
     Anyfpm::Wire::end($flags | Anyfpm::Wire::RETIRE, $status);
     POSIX::_exit(0);
 }

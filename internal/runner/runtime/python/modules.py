@@ -42,12 +42,6 @@ class Modules:
                 local[name] = (module, file, signature(file))
         self._known = set(sys.modules)
 
-    def clear(self):
-        """Drop what the modules beside the script hold, at the end of the process."""
-        self.leave()
-        for module, _, _ in self._local.get(self._directory, {}).values():
-            module.__dict__.clear()
-
     def _hide(self, local):
         for name in local:
             sys.modules.pop(name, None)

@@ -2,7 +2,7 @@
 
 import sys
 
-from anyfpm.program import Scripts, new_main
+from anyfpm.program import Scripts, flush, new_main
 
 
 class Once(Scripts):
@@ -23,9 +23,6 @@ class Once(Scripts):
     def tail(self):
         # The interpreter's own files serve: making others costs a forked
         # process, which copies each page that it touches, more than a write.
-        for stream in (sys.stdout, sys.__stdout__, sys.stderr):
-            try:
-                stream.flush()
-            except (AttributeError, OSError, ValueError):
-                continue  # closed or detached by the script
+        for file in (sys.stdout, sys.__stdout__, sys.stderr):
+            flush(file)
         return b""

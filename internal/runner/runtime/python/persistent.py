@@ -25,7 +25,7 @@ class Persistent(Scripts):
         self._exits.begin(main.__dict__)
         status = self.guard(self._run, main, fields)
         if posix.getpid() != self.pid or self._state.threads():
-            self.leave(main, status, (self._exits.run, self._modules.clear))
+            self.leave(main, status, (self._exits.run,))
         self.guard(self._exits.run)
         main.__dict__.clear()  # closes what the script left open, as an exit would
         self._modules.leave()

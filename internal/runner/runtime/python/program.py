@@ -3,6 +3,7 @@
 import atexit
 import builtins
 import gc
+import io
 import os
 import posix
 import sys
@@ -16,6 +17,8 @@ from anyfpm.report import report
 
 # What a script's children write does not pass through this process.
 DRAIN = wire.DRAIN_STDOUT | wire.DRAIN_STDERR
+
+_WRITERS = frozenset((io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom))
 
 
 class Scripts:
@@ -112,12 +115,23 @@ class Scripts:
             self.guard(callback)
         main.__dict__.clear()  # closes what the script left open
         gc.collect()
+        for thing in gc.get_objects():  # without those from before the fork
+            if type(thing) in _WRITERS:
+                flush(thing)
         tail = self.tail()
         if posix.getpid() != self.pid:
             wire.write_all(1, tail)
             os._exit(status)
         self.control.end(self.flags | wire.RETIRE, status, tail)
         os._exit(0)
+
+
+def flush(file):
+    """Write out what a file holds, if it still is one."""
+    try:
+        file.flush()
+    except (AttributeError, OSError, ValueError):
+        pass  # replaced by something else, a broken pipe, closed or detached
 
 
 def new_main():

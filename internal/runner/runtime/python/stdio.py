@@ -4,6 +4,7 @@ import io
 import os
 import sys
 
+from anyfpm.program import flush
 from anyfpm.wire import MAX_TAIL, write_all
 
 _ENCODING = sys.stdout.encoding
@@ -81,11 +82,8 @@ class Streams:
         """Write out what the files hold."""
         # The script may have put a file of its own in place of sys.stdout,
         # and may have closed or detached ours.
-        for stream in (sys.stdout, self._stdout, self._buffer, sys.stderr):
-            try:
-                stream.flush()
-            except (AttributeError, OSError, ValueError):
-                continue
+        for file in (sys.stdout, self._stdout, self._buffer, sys.stderr):
+            flush(file)
 
 
 def _open_stdin():

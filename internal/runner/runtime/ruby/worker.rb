@@ -45,7 +45,6 @@ class Anyfpm::Worker
     status = $!.is_a?(SystemExit) ? $!.status : 1
     @stdio.flush
     @wire.finish_request(@flags | Anyfpm::Wire::RETIRE, status)
-    exit!(0)
   end
 
   private
