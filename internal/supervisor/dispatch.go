@@ -85,6 +85,7 @@ func (r *request) retry() {
 	r.log().Warn("worker died before it answered, request is tried once more",
 		r.attr())
 	r.resp.reset()
+	r.messages = phpMessages{}
 	r.body.rewind()
 	r.data.rewind()
 }

@@ -153,7 +153,7 @@ func (s *Supervisor) say(level slog.Level, format string, args ...any) {
 		return
 	}
 	if s.log.Enabled(context.Background(), level) {
-		line := logfile.LevelName(level) + ": " + fmt.Sprintf(format, args...)
+		line := s.workerPrefix(logfile.LevelName(level)) + fmt.Sprintf(format, args...)
 		s.workerSaid(os.Getpid(), onStderr, []byte(line))
 	}
 }

@@ -47,6 +47,7 @@ type request struct {
 	userCPU, sysCPU time.Duration // what its process used, for it alone
 	memory          uint64        // of its process, bytes: the peak of its own, a resident worker's in the end
 
+	messages phpMessages
 	body     body
 	data     body // FCGI_DATA of a Filter
 	paused   bool // counted in conn.paused

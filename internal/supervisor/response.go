@@ -127,6 +127,7 @@ func (r *request) Stderr(p []byte) {
 
 // End implements runner.Sink: the worker has nothing more to say.
 func (r *request) End(appStatus uint32) {
+	r.endMessage()
 	if !r.resp.began && !r.resp.muted {
 		r.badHeader(r.resp.header.End())
 		return

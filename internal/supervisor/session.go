@@ -178,6 +178,7 @@ func (s *session) run() error {
 	}
 	defer s.sup.Close()
 	s.sup.generation, s.sup.masterPID = s.start.Generation, s.start.MasterPID
+	s.sup.logLimit = s.start.Global.LogLimit
 	s.connectGauges(kills, uncounted)
 	if fd, ok := s.fds[control.FDAccessLog]; ok {
 		if err := s.sup.OpenAccessLog(fd); err != nil {

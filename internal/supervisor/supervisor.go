@@ -102,6 +102,7 @@ type Supervisor struct {
 
 	access       *accessLog // nil without one
 	masterPID    int
+	logLimit     int // log_limit
 	generation   int // counts reloads
 	httpDoors    []*httpDoor
 	httpDraining int                // doors whose requests are not over
@@ -159,6 +160,7 @@ func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, proc
 	}
 	s := &Supervisor{
 		cfg: cfg, log: log, loop: l, pool: p, runner: r, procs: procs, host: h, events: events,
+		logLimit:  maxMessage,
 		readBuf:   make([]byte, scratchSize),
 		relayBuf:  make([]byte, scratchSize),
 		bodyBuf:   make([]byte, scratchSize),

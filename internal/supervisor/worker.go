@@ -241,6 +241,10 @@ func (w *worker) serve(r *request) {
 
 // said takes FCGI_STDERR of a request.
 func (w *worker) said(r *request, p []byte) {
+	if w.s.compat.php {
+		r.phpSaid(p)
+		return
+	}
 	w.lines.add(onStderr, p, w)
 	r.Stderr(p)
 }
@@ -259,7 +263,7 @@ func (w *worker) readStream(s stream, pipe *readPipe) {
 			return
 		}
 		w.lines.add(s, data, w)
-		if r := w.only(); r != nil {
+		if r := w.only(); r != nil && !w.s.compat.php {
 			r.Stderr(data)
 		}
 	}

@@ -1,0 +1,214 @@
+package supervisor
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anyfpm/anyfpm/fcgi"
+	"github.com/anyfpm/anyfpm/internal/config"
+	"github.com/anyfpm/anyfpm/internal/phpini"
+)
+
+// phpPool is a pool of php-cgi.
+func phpPool() *config.Pool {
+	cfg := defaults()
+	cfg.Runner, cfg.MaxChildren = config.RunnerPHP, 1
+	cfg.LimitExtensions = []string{".php"}
+	return cfg
+}
+
+// startPHP starts a pool that is ready.
+func startPHP(t *testing.T, cfg *config.Pool) *rig {
+	t.Helper()
+	g := start(t, cfg)
+	select {
+	case <-g.events.ready:
+	case reason := <-g.events.failed:
+		t.Fatal(reason)
+	}
+	return g
+}
+
+// useINI has php read text as its only php.ini.
+func useINI(t *testing.T, text string) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "php.ini"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PHPRC", dir)
+	t.Setenv("PHP_INI_SCAN_DIR", dir+"/none")
+}
+
+func TestPHPRefusals(t *testing.T) {
+	useINI(t, "expose_php=On\n")
+	g := startPHP(t, phpPool())
+	text := g.plain("x.txt", "")
+	version := regexp.MustCompile(`X-Powered-By: PHP/\d[^\r]*\r\n`)
+	for _, test := range []struct {
+		name           string
+		params         []string
+		stdout, stderr string
+	}{
+		{"missing", params(g.dir + "/none.php"),
+			"Status: 404 Not Found\r\nX-Powered-By\r\nContent-type: text/html; charset=UTF-8\r\n\r\nFile not found.\n", "Primary script unknown"},
+		{"no script", []string{"REQUEST_METHOD", "GET", "SCRIPT_NAME", "/x"},
+			"Status: 404 Not Found\r\nX-Powered-By\r\nContent-type: text/html; charset=UTF-8\r\n\r\nFile not found.\n", "Primary script unknown"},
+		{"extension", params(text),
+			"Status: 403 Forbidden\r\nX-Powered-By\r\nContent-type: text/html; charset=UTF-8\r\n\r\nAccess denied.\n",
+			"Access to the script '" + text + "' has been denied (see security.limit_extensions)"},
+		{"no method", []string{"SCRIPT_FILENAME", text},
+			"X-Powered-By\r\nContent-type: text/html; charset=UTF-8\r\n\r\n", ""},
+		{"ping", params(text, "SCRIPT_NAME", "/ping"),
+			"X-Powered-By\r\nContent-type: text/plain;charset=UTF-8\r\nExpires: Thu, 01 Jan 1970 00:00:00 GMT\r\nCache-Control: no-cache, no-store, must-revalidate, max-age=0\r\n\r\npong", ""},
+	} {
+		got := g.get(test.params, "")
+		if stdout := version.ReplaceAllString(got.stdout, "X-Powered-By\r\n"); stdout != test.stdout || got.stderr != test.stderr {
+			t.Errorf("%s: got %q and %q", test.name, stdout, got.stderr)
+		}
+	}
+	if log := g.log.String(); !strings.Contains(log, `said into stderr: NOTICE: (null)(), line 0: Access to the script '`) {
+		t.Errorf("the refusal is not logged as a worker's line:\n%s", log)
+	}
+}
+
+// php-fpm leaves out the ends of its streams, and its appStatus is always 0.
+func TestPHPRecords(t *testing.T) {
+	g := startPHP(t, phpPool())
+	c := g.dial()
+	if _, err := c.Write(encode(7, 0, params(g.plain("x.php", "<?php header_remove(); echo 1; exit(3);")), "")); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fcgi.AppendStream(nil, fcgi.TypeStdout, 7, []byte("Content-type: text/html; charset=UTF-8\r\n\r\n1"))
+	want = fcgi.AppendEnd(want, 7, 0, fcgi.StatusRequestComplete)
+	if !bytes.Equal(raw, want) {
+		t.Errorf("got  %q\nwant %q", raw, want)
+	}
+}
+
+func TestPHPDoesNotMultiplex(t *testing.T) {
+	g := startPHP(t, phpPool())
+	script := params(g.plain("x.php", "<?php echo 'done';"))
+	c := g.dial()
+	query := fcgi.AppendPair(nil, "FCGI_MPXS_CONNS", "")
+	query = fcgi.AppendPair(query, "FCGI_MAX_CONNS", "")
+	out := fcgi.AppendRecord(nil, fcgi.TypeGetValues, 0, query)
+	out = append(out, encode(1, fcgi.FlagKeepConn, script, "")...)
+	out = append(out, encode(2, 0, script, "")...)
+	if _, err := c.Write(out); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.(interface{ CloseWrite() error }).CloseWrite()
+	raw, _ := io.ReadAll(c)
+	values := fcgi.AppendRecord(nil, fcgi.TypeGetValuesResult, 0, fcgi.AppendPair(nil, "FCGI_MPXS_CONNS", "0"))
+	if !bytes.HasPrefix(raw, values) {
+		t.Errorf("FCGI_GET_VALUES is answered %q", raw)
+	}
+	if end := decode(t, raw)[2].end; end == nil || end.Status != fcgi.StatusCantMultiplex {
+		t.Errorf("the second request on the connection ends with %v", end)
+	}
+}
+
+// What PHP says on FCGI_STDERR is one line for the web server and a message
+// each for the log; what a script prints on stderr is for the log alone.
+func TestPHPMessages(t *testing.T) {
+	g := startPHP(t, phpPool())
+	script := g.plain("x.php", `<?php
+		error_log("one");
+		file_put_contents("php://stderr", "raw");
+		error_log("two");
+		function f() { throw new Exception("three"); }
+		f();`)
+	got := g.get(params(script), "")
+	want := "PHP message: one; PHP message: two; PHP message: PHP Fatal error:  Uncaught Exception: three in " + script + ":5\n" +
+		"Stack trace:\n#0 " + script + "(6): f()\n#1 {main}\n  thrown in " + script + " on line 5"
+	if got.stderr != want {
+		t.Errorf("got stderr %q\nwant       %q", got.stderr, want)
+	}
+	for _, line := range []string{"NOTICE: (null)(), line 0: PHP message: one", "raw", "#1 {main}"} {
+		if log := g.log.String(); !strings.Contains(log, `said into stderr: `+line+`"`) {
+			t.Errorf("the log does not have %q:\n%s", line, log)
+		}
+	}
+}
+
+// request_terminate_timeout ends the worker and the connection, without
+// END_REQUEST.
+func TestPHPTimeout(t *testing.T) {
+	cfg := phpPool()
+	cfg.TerminateTimeout = 100 * time.Millisecond
+	g := startPHP(t, cfg)
+	got := g.get(params(g.plain("x.php", "<?php while (true) { usleep(1000); }")), "")
+	if got.stdout != "" || got.end != nil {
+		t.Errorf("got %q, end %v", got.stdout, got.end)
+	}
+	g.until("the worker is replaced", func(s *Supervisor) bool { return s.busy() == 0 })
+	if ok, _ := regexp.MatchString(`script '.*x.php' \(request: ."GET /x."\) execution timed out \(0\.1\d{5} sec\), terminating`, g.log.String()); !ok {
+		t.Errorf("the log does not have php-fpm's line:\n%s", g.log)
+	}
+}
+
+// The settings come from the pool, the command line and php.ini, in this order,
+// and php_admin_value is not to be changed.
+func TestPHPSettings(t *testing.T) {
+	useINI(t, "memory_limit=11M\nprecision=11\ndefault_charset=eleven\ncgi.fix_pathinfo=0\n")
+	cfg := phpPool()
+	cfg.PHPArguments = []string{"-d", "precision=12", "-d", "default_charset=twelve", "-d", "date.timezone=UTC"}
+	cfg.PHPValues = []config.KeyValue{
+		{Key: "default_charset", Value: "first"}, {Key: "default_charset", Value: "second"},
+		{Key: "error_prepend_string", Value: `quo"te; ${HOME}\`},
+	}
+	cfg.PHPAdminValues = []config.KeyValue{{Key: "serialize_precision", Value: "9"}, {Key: "serialize_precision", Value: "8"}}
+	dir, err := phpini.Create(cfg, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(dir.Remove)
+	cfg.PHPScanDir = dir.Path()
+	g := startPHP(t, cfg)
+	if err := os.WriteFile(filepath.Join(g.dir, ".user.ini"), []byte("default_charset=user\nserialize_precision=7\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	script := g.plain("x.php", `<?php
+		ini_set('serialize_precision', '6');
+		foreach (['memory_limit', 'precision', 'default_charset', 'serialize_precision', 'error_prepend_string'] as $k) {
+			echo ini_get($k), "\n";
+		}`)
+	want := []string{"11M", "12", "user", "9", `quo"te; ${HOME}\`}
+	if got := strings.Split(g.get(params(script, "DOCUMENT_ROOT", g.dir), "").body(), "\n"); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	// With cgi.fix_pathinfo=0 nobody looks for a script within the path.
+	if got := g.get(params(script+"/info"), ""); got.body() != "Access denied." {
+		t.Errorf("a path through the script is answered %q", got.stdout)
+	}
+}
+
+// A PHP that is no php-cgi, or tells nothing, is served with PHP's defaults.
+func TestPHPWithoutFacts(t *testing.T) {
+	wrapper := filepath.Join(t.TempDir(), "php")
+	if err := os.WriteFile(wrapper, []byte("#!/bin/sh\ncase \"$*\" in *' -q '*) exit 1;; esac\nexec php-cgi \"$@\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cfg := phpPool()
+	cfg.RunnerCommand = []string{wrapper}
+	g := startPHP(t, cfg)
+	got := g.get(params(g.dir+"/none.php"), "")
+	if want := "Status: 404 Not Found\r\nContent-type"; !strings.HasPrefix(got.stdout, want) {
+		t.Errorf("got %q", got.stdout)
+	}
+	if !strings.Contains(g.log.String(), "cannot ask php-cgi for its settings") {
+		t.Errorf("the log does not say so:\n%s", g.log)
+	}
+}
