@@ -120,9 +120,6 @@ func TestDoorTraversal(t *testing.T) {
 				}
 			})
 		}
-		if got := browser(t, d)(t, "GET", "/sub/../sub/file.txt", "", nil); got.Body != "harmless" && got.Status/100 != 3 {
-			t.Errorf("dots inside the root got %v", got)
-		}
 		d.ExpectWorks()
 	})
 }

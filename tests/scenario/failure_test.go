@@ -157,7 +157,7 @@ func TestDeletedScript(t *testing.T) {
 // response.
 func TestMuchStderr(t *testing.T) {
 	t.Parallel()
-	d := suite.Start(t, "[www]\npm = static\npm.max_children = 1\ncatch_workers_output = yes\n")
+	d := suite.Start(t, "[www]\npm = static\npm.max_children = 1\n")
 	d.Script("noisy.sh", "#!/bin/sh\nyes 'a line of stderr that nobody will ever read to its end' | head -c 100000000 >&2\nprintf 'Content-Type: text/plain\\n\\ndone'\n")
 	c := d.Dial()
 	c.Send(d.Request(harness.Request{Path: "/noisy.sh"}).Bytes(1))
