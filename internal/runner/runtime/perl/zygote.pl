@@ -31,7 +31,7 @@ sub run {
 
 sub reap {
     while ((my $pid = waitpid -1, POSIX::WNOHANG()) > 0) {
-        Anyfpm::Wire::exited($pid, ${^CHILD_STATUS_NATIVE});
+        Anyfpm::Wire::exited($pid, $?);
     }
 }
 

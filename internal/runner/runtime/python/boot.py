@@ -9,7 +9,7 @@ import types
 
 
 def load(name, source):
-    """Run source as the module name; its tracebacks name the file anyfpm/….py."""
+    """Run source as the module name; its tracebacks name the file anyfpm/NAME.py."""
     module = types.ModuleType(name)
     sys.modules[name] = module
     package, _, child = name.rpartition(".")
