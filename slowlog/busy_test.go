@@ -26,6 +26,9 @@ type busyProgram struct {
 	calls map[busyCall]bool
 }
 
+// anyLine is the line of a call from a function that is not of the program.
+const anyLine = -1
+
 type busyCall struct {
 	caller string
 	line   int
@@ -68,9 +71,11 @@ var busyPrograms = map[string]busyProgram{
 		lines: map[string][2]int{
 			"<main>": {20, 20}, "run": {10, 15}, "inner": {1, 8}, "block in inner": {3, 6},
 			"other": {16, 18}, "block in other": {17, 17}, "<cfunc>": {3, 17},
+			"times": {1, 1000}, // written in Ruby from 3.3 on
 		},
 		calls: map[busyCall]bool{
 			{"<main>", 20, "run"}: true, {"<main>", 20, "<cfunc>"}: true, {"run", 12, "inner"}: true, {"run", 13, "other"}: true,
+			{"inner", 3, "times"}: true, {"times", anyLine, "block in inner"}: true, {"times", anyLine, "<cfunc>"}: true,
 			{"inner", 3, "<cfunc>"}: true, {"<cfunc>", 3, "block in inner"}: true,
 			{"block in inner", 4, "<cfunc>"}: true, {"block in inner", 5, "<cfunc>"}: true,
 			{"other", 17, "<cfunc>"}: true, {"<cfunc>", 17, "<cfunc>"}: true, {"<cfunc>", 17, "block in other"}: true,
@@ -88,7 +93,7 @@ func (p busyProgram) possible(frames []Frame) bool {
 		if !known || f.Line < span[0] || f.Line > span[1] {
 			return false
 		}
-		if callee != "" && !p.calls[busyCall{name, f.Line, callee}] {
+		if callee != "" && !p.calls[busyCall{name, f.Line, callee}] && !p.calls[busyCall{name, anyLine, callee}] {
 			return false
 		}
 		callee = name
@@ -132,31 +137,31 @@ func busyLoop(t *testing.T, i golden.Interpreter, samples int) {
 	p := eventuallyRuns(t, cmd.Process.Pid, busy.possible)
 
 	limits := stack.Limits{Frames: 64, Threads: 1}
-	var moved, failed int
+	var cut, failed int
 	wrong := map[string]int{}
 	for range samples {
-		stacks, err := agree(p.sampler, p.memory, limits)
+		stacks, err := agree(p.sampler, p.memory, limits, p.asleep)
 		switch {
 		case err != nil:
 			failed++
 		case len(stacks) != 1:
 			wrong[fmt.Sprint(len(stacks), " stacks")]++
-		case stacks[0].Note == moving:
-			moved++
 		case !busy.possible(stacks[0].Frames):
 			text := ""
 			for _, f := range stacks[0].Frames {
 				text += fmt.Sprintf("%s:%d < ", f.Func, f.Line)
 			}
 			wrong[text]++
+		case strings.Contains(stacks[0].Note, running):
+			cut++
 		}
 	}
-	t.Logf("%d samples: %d not accepted (%d of them unreadable), %d wrong", samples, moved+failed, failed, len(wrong))
+	t.Logf("%d samples: %d cut down to what stayed, %d unreadable, %d kinds of wrong ones", samples, cut, failed, len(wrong))
 	for text, n := range wrong {
 		t.Errorf("accepted %d times: %s", n, text)
 	}
-	if accepted := samples - moved - failed; accepted < samples/2 {
-		t.Errorf("only %d of %d samples were accepted", accepted, samples)
+	if failed > samples/20 {
+		t.Errorf("%d of %d samples failed", failed, samples)
 	}
 }
 

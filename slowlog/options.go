@@ -3,7 +3,7 @@ package slowlog
 // Defaults and bounds of [Options].
 const (
 	DefaultFrames  = 64
-	MaxFrames      = 512
+	MaxFrames      = 1024
 	DefaultThreads = 8
 	MaxThreads     = 64
 )

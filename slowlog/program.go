@@ -9,6 +9,7 @@ import (
 // A program is what a process was found to run. It is good as long as the
 // process's image stays the same.
 type program struct {
+	fs      procfs.FS
 	image   procfs.Image
 	src     *procmem.Process
 	memory  *procmem.Memory
@@ -28,7 +29,7 @@ func (o *observer) load(pid int) (*program, error) {
 		return nil, err
 	}
 	src := procmem.NewProcess(pid)
-	p := &program{image: image, src: src, memory: procmem.NewMemory(src, 0), objects: procfs.Objects(maps)}
+	p := &program{fs: o.fs, image: image, src: src, memory: procmem.NewMemory(src, 0), objects: procfs.Objects(maps)}
 	if len(p.objects) > 0 {
 		// A right to see the mappings is not always one to read them.
 		if err := p.memory.Read(p.objects[0].Low, make([]byte, 1)); denied(err) {
@@ -45,9 +46,23 @@ func (p *program) walk(opt Options) ([]stack.Stack, error) {
 	if p.sampler == nil {
 		return nil, p.reason
 	}
-	stacks, err := agree(p.sampler, p.memory, stack.Limits{Frames: opt.Frames, Threads: opt.Threads})
+	// Walks are compared from the outermost frame inwards, so all of them are
+	// needed until then.
+	stacks, err := agree(p.sampler, p.memory, stack.Limits{Frames: MaxFrames, Threads: opt.Threads}, p.asleep)
 	if err != nil {
 		return nil, &stack.UnsupportedError{Runtime: p.sampler.Name(), Reason: "its stack cannot be read: " + err.Error()}
 	}
+	for i := range stacks {
+		if s := &stacks[i]; len(s.Frames) > opt.Frames {
+			s.Frames, s.Truncated = s.Frames[:opt.Frames], true
+		}
+	}
 	return stacks, nil
+}
+
+// asleep reports whether the main thread is blocked in the kernel.
+func (p *program) asleep() bool {
+	pid := p.src.PID()
+	call, err := p.fs.Syscall(pid, pid)
+	return err == nil && !call.Running
 }

@@ -28,6 +28,7 @@ type Memory struct {
 	pages  map[uint64]*Page
 	order  []uint64 // of the pages, as they were first read
 	held   []*Page  // the pages in that order
+	spare  []*Page  // what Refresh reads into
 	free   []*Page
 	seen   func(addr uint64, p []byte)
 }
@@ -50,14 +51,24 @@ func (m *Memory) Reset() {
 
 // Refresh reads all pages again, as nearly at one moment as the source can:
 // the next walk, if it touches no others, sees one snapshot. It reports
-// whether that could be done; if not, it is a Reset.
-func (m *Memory) Refresh() bool {
-	m.reads += len(m.order)
-	if err := m.src.ReadPages(m.order, m.held); err != nil {
-		m.Reset()
-		return false
+// whether any byte is another one than before. If a page cannot be read any
+// more it is a Reset, and fails.
+func (m *Memory) Refresh() (changed bool, err error) {
+	for len(m.spare) < len(m.held) {
+		m.spare = append(m.spare, m.buffer())
 	}
-	return true
+	fresh := m.spare[:len(m.held)]
+	m.reads += len(fresh)
+	if err := m.src.ReadPages(m.order, fresh); err != nil {
+		m.Reset()
+		return true, err
+	}
+	for i, base := range m.order {
+		changed = changed || *fresh[i] != *m.held[i]
+		m.held[i], fresh[i] = fresh[i], m.held[i]
+		m.pages[base] = m.held[i]
+	}
+	return changed, nil
 }
 
 // Observe has f called with everything that is read from then on, nil ends it.

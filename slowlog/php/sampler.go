@@ -37,12 +37,15 @@ func (s *sampler) Walk(m *procmem.Memory, limits stack.Limits) ([]stack.Stack, e
 		if function := r.U64(execute + executeFunc); function != 0 {
 			st.Frames = append(st.Frames, s.frame(r, execute, function))
 		}
-		execute = r.U64(execute + executePrev)
+		previous := r.U64(execute + executePrev)
+		if previous == 0 && r.U32(execute+executeInfo)&callTop == 0 {
+			r.Fail("the outermost frame was called by PHP")
+		}
+		execute = previous
 	}
 	if len(st.Frames) == 0 || r.Err() != nil {
 		return nil, r.Err()
 	}
-	s.justEntered(r, &st.Frames[0])
 	if st.Truncated {
 		s.place(r, execute, st.Frames)
 	}
@@ -58,9 +61,7 @@ func (s *sampler) frame(r *procmem.Reader, execute, function uint64) stack.Frame
 		f.Kind = stack.Builtin
 	case userFunction, evalCode:
 		f.File = s.str(r, r.U64(function+s.fileName))
-		if opline := r.U64(execute + executeOpline); opline != 0 {
-			f.Line = int(r.U32(opline + oplineLine))
-		}
+		f.Line = s.line(r, execute, function)
 	default:
 		r.Fail("no function at %#x: kind %d", function, kind)
 	}
@@ -68,19 +69,21 @@ func (s *sampler) frame(r *procmem.Reader, execute, function uint64) stack.Frame
 	return f
 }
 
-// justEntered gives the innermost frame a line of its function if it has none.
-// The interpreter keeps the instruction in a register and stores it when it
-// calls something or may fail; up to its first store a frame has what the
-// frame before at this address left there.
-func (s *sampler) justEntered(r *procmem.Reader, f *stack.Frame) {
-	if f.Kind == stack.Builtin {
-		return
-	}
-	function := r.U64(f.Addr + executeFunc)
+// line is the line a frame is at. The interpreter keeps the instruction in a
+// register and stores it when it calls something or may fail; up to its first
+// store a frame has what the frame before at this address left there. That is
+// told by the line, and is the function's first then.
+func (s *sampler) line(r *procmem.Reader, execute, function uint64) int {
 	first, last := int(r.U32(function+s.lineStart)), int(r.U32(function+s.lineStart+4))
-	if first <= last && (f.Line < first || f.Line > last) {
-		f.Line = first
+	opline := r.U64(execute + executeOpline)
+	if opline == 0 {
+		return first
 	}
+	line := int(r.U32(opline + oplineLine))
+	if first <= last && (line < first || line > last) {
+		return first
+	}
+	return line
 }
 
 // name gives a frame the name its function has, or what a frame without a

@@ -40,7 +40,13 @@ func (s *sampler) line(r *procmem.Reader, body, pc uint64) int {
 		}
 		entry--
 	}
-	return int(int32(r.U32(table + entry*s.lineSize + s.lineNumber)))
+	for {
+		line := int(int32(r.U32(table + entry*s.lineSize + s.lineNumber)))
+		if line != 0 || entry == 0 {
+			return line
+		}
+		entry-- // an instruction that the compiler put in has no line
+	}
 }
 
 // search finds the last entry that begins at or before a position, up to 2.5.
