@@ -18,7 +18,7 @@ RACE := $(if $(shell command -v $(CC)),-race)
 TOOL := $(GO) tool -modfile=tools/go.mod
 
 .DEFAULT_GOAL := build
-.PHONY: help build run examples test test-unit test-scenarios test-phpt lint fmt fuzz bench install clean
+.PHONY: help build run examples test test-deps test-unit test-scenarios test-phpt lint fmt fuzz bench install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,7 +33,11 @@ examples: ## compile what the examples have in C
 	@if command -v $(CC) >/dev/null; then $(MAKE) --no-print-directory -C examples/quickstart CC='$(CC)'; \
 	else echo 'no C compiler: examples/quickstart goes without its C example'; fi
 
-test: test-unit test-scenarios ## everything that must hold before a change goes in
+test: test-deps test-unit test-scenarios ## everything that must hold before a change goes in
+
+# What cannot be installed is named by the tests that want it.
+test-deps: ## as root: install the packages that the tests use
+	@if [ "$$(id -u)" = 0 ]; then scripts/install-test-deps test || true; fi
 
 test-unit: ## the packages by themselves, with the race detector
 	$(GO) test $(RACE) $(TESTFLAGS) ./...
