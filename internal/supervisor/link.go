@@ -172,6 +172,19 @@ func (l *link) read() {
 	}
 }
 
+// lastWords takes what a worker said before it died, which may be the whole
+// response: its exit can be known before its last bytes are read. A client
+// that is slow does not matter here, a socket holds only so much.
+func (l *link) lastWords() {
+	for !l.closed {
+		n, errno := loop.Read(l.fd, l.s.relayBuf)
+		if errno != 0 || n == 0 {
+			return
+		}
+		l.input(l.s.relayBuf[:n])
+	}
+}
+
 func (l *link) input(p []byte) {
 	if err := l.dlg.Input(p, l); err != nil {
 		l.s.log.Warn("worker broke the protocol, it is replaced", slog.Int("pid", l.w.pid), slog.Any("err", err))
@@ -225,7 +238,7 @@ func (l *link) release() {
 		l.s.compile(r.script)
 	}
 	l.r, r.link = nil, nil
-	if l.ending.Retire {
+	if l.ending.Retire || l.w.exiting {
 		l.w.leaving()
 		l.s.perform(l.s.pool.Responded(l.s.loop.Now(), &r.lease))
 		return

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -51,6 +52,7 @@ type worker struct {
 	startedAt time.Duration
 	isReady   bool
 	isLeaving bool // it takes no further request
+	exiting   bool // its process is gone
 	inline    int  // the longest body that may be sent inline
 	gone      bool
 	signal    syscall.Signal // the strongest that was sent
@@ -212,10 +214,22 @@ func (w *worker) waited() {
 	case w.isLeaving, w.s.runner.Wiring() == runner.Control:
 		w.kill(syscall.SIGKILL)
 	case !w.isReady:
-		w.ready()
+		w.unanswered()
 	default:
 		w.abandoned()
 	}
+}
+
+// unanswered takes a program that does not answer FCGI_GET_VALUES for ready.
+// It may serve one connection at a time, so the one it was asked on is used.
+func (w *worker) unanswered() {
+	for _, l := range w.links {
+		if l.probing {
+			l.probing = false
+			w.idle = append(w.idle, l)
+		}
+	}
+	w.ready()
 }
 
 // serve hands a request to the worker, over a kept connection or a new one.
@@ -376,8 +390,12 @@ func (w *worker) kill(sig syscall.Signal) {
 }
 
 func (w *worker) onExit(exit proc.Exit) {
-	w.stdout.readable = w.stdout.fd >= 0
-	w.stderr.readable = w.stderr.fd >= 0
+	w.exiting = true
+	for _, l := range slices.Clone(w.links) {
+		l.lastWords()
+	}
+	w.stdout.toEnd()
+	w.stderr.toEnd()
 	w.readOutput()
 	w.lines.flush(w)
 	d := death{exit: exit, stopped: w.stopped, signal: w.signal, early: !w.isReady}

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -88,5 +89,40 @@ func TestAllocations(t *testing.T) {
 		t.Errorf("%v allocations per request", n)
 	} else {
 		t.Logf("%v allocations per request", n)
+	}
+}
+
+// A program that ignores FCGI_GET_VALUES, and serves one connection at a
+// time, is ready all the same.
+func TestProgramThatIgnoresGetValues(t *testing.T) {
+	dir := t.TempDir()
+	source := filepath.Join(dir, "w.py")
+	if err := os.WriteFile(source, []byte(`
+import socket
+listener = socket.socket(fileno=0)
+while True:
+    conn, _ = listener.accept()
+    data = b""
+    while True:
+        piece = conn.recv(65536)
+        if not piece: break
+        data += piece
+        while len(data) >= 8:
+            size = 8 + data[4] * 256 + data[5] + data[6]
+            if len(data) < size: break
+            if data[1] == 5 and size == 8:
+                body = b"A: b\r\n\r\nseen"
+                conn.sendall(bytes([1, 6, 0, 1, 0, len(body), 0, 0]) + body + bytes([1, 3, 0, 1, 0, 8, 0, 0]) + bytes(8))
+            data = data[size:]
+    conn.close()
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g := start(t, resident("python3", source))
+	<-g.events.ready
+	for range 3 {
+		if got := g.get(params("/x"), ""); !strings.HasSuffix(got.stdout, "\r\n\r\nseen") {
+			t.Fatalf("got %q", got.stdout)
+		}
 	}
 }

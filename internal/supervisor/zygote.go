@@ -28,6 +28,7 @@ type zygote struct {
 
 	output readPipe
 	lines  lines
+	buf    [4096]byte // what it says; its news lead to reads of other descriptors
 }
 
 // fork has the zygote fork w.
@@ -133,7 +134,7 @@ func (z *zygote) fork(w *worker) {
 // Ready implements loop.Handler.
 func (z *zygote) Ready(loop.Ready) {
 	for !z.gone && z.fd >= 0 {
-		n, errno := loop.Read(z.fd, z.s.relayBuf)
+		n, errno := loop.Read(z.fd, z.buf[:])
 		if errno == unix.EAGAIN {
 			return
 		}
@@ -144,7 +145,7 @@ func (z *zygote) Ready(loop.Ready) {
 			z.kill(syscall.SIGKILL) // it is of no use without its socket
 			return
 		}
-		if err := z.dlg.Input(z.s.relayBuf[:n], z); err != nil {
+		if err := z.dlg.Input(z.buf[:n], z); err != nil {
 			z.fail(err)
 			return
 		}
