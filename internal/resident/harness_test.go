@@ -242,7 +242,7 @@ func (w *worker) drain(r *response) {
 	}
 }
 
-func (r *response) stdout() string { return string(r.body) }
+func (r response) stdout() string { return string(r.body) }
 
 func (r *response) add(piece string) {
 	if r.finished {

@@ -274,7 +274,7 @@ func TestAlarm(t *testing.T) {
 	}
 }
 
-// TestChroot starts a worker without /proc and /dev.
+// TestWithoutNull starts workers without /proc and /dev.
 func TestWithoutNull(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Log("not root: cannot hide /dev")
@@ -296,5 +296,17 @@ func TestWithoutNull(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPerlOutOfMemory: Perl has no limit of recursion; the end of its memory
+// is the end of the process, and seen as that.
+func TestPerlOutOfMemory(t *testing.T) {
+	w := spawn(t, "perl", resident.Start{})
+	limit := unix.Rlimit{Cur: 256 << 20, Max: 256 << 20}
+	check(t, unix.Prlimit(w.pid, unix.RLIMIT_AS, &limit, nil))
+	r := w.do(request{script: writeScript(t, "script.pl", "sub again { my @x = (1 .. 100); again() } again();\n")})
+	if !r.lost || !strings.Contains(r.stderr, "Out of memory") {
+		t.Errorf("%+v", r)
 	}
 }

@@ -5,13 +5,14 @@ from anyfpm.filewrapper import FileWrapper
 
 
 class Response:
-    __slots__ = ("_worker", "_bodyless", "_head", "_length", "_sent", "_finished")
+    __slots__ = ("_worker", "_is_head", "_bodyless", "_head", "_length", "_sent", "_finished")
 
     def __init__(self, worker, is_head):
         self._worker = worker
-        self._bodyless = is_head
+        self._is_head = is_head
+        self._bodyless = False
         self._head = None  # the header, once start_response has been called
-        self._length = None  # what it says of the body's length
+        self._length = None  # how much of the body it still allows
         self._sent = False
         self._finished = False
 
@@ -35,29 +36,36 @@ class Response:
                 if no_content:
                     continue
                 self._length = int(value)
+                if self._length < 0:
+                    raise ValueError("not a length: %r" % value)
             lines.append(name + ": " + value)
         head = "\r\n".join(lines)
         if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1 or "\0" in head:
             raise ValueError("a header of the response contains a control character: %r" % (headers,))
         self._head = head.encode("latin-1")
-        if no_content or code == "304":
-            self._bodyless = True
+        self._bodyless = self._is_head or no_content or code == "304"
         return self.write
 
     def write(self, data):
         """Send a piece of the body now, as PEP 3333 demands of write and of iterables."""
-        if self._head is None:
-            raise AssertionError("write was called before start_response")
-        if type(data) is not bytes and not isinstance(data, bytes):
+        if not isinstance(data, bytes):
             raise TypeError("the body must be bytes, not %s" % type(data).__name__)
-        if not data or self._finished:
+        if not data:
             return
+        if self._head is None:
+            raise AssertionError("the body begins before start_response was called")
+        if self._finished:
+            return
+        if self._length is not None:
+            data = data[: self._length]  # a client takes more for the next response
+            self._length -= len(data)
         if self._bodyless:
             data = b""
         if not self._sent:
             self._sent = True
             data = self._head + b"\r\n\r\n" + data
-        wire.write_all(self._worker.stdout, data)
+        if data:
+            wire.write_all(self._worker.stdout, data)
 
     def run(self, application, environ):
         """Call the application and send its response, up to END."""
@@ -87,19 +95,17 @@ class Response:
             if not isinstance(part, bytes):
                 raise TypeError("the body must be bytes, not %s" % type(part).__name__)
         body = parts[0] if len(parts) == 1 else b"".join(parts)
-        if self._sent or self._finished or len(body) > wire.MAX_TAIL:
-            self._announce(len(body))
+        self._announce(len(body))
+        if self._sent or self._finished or self._bodyless or len(body) > wire.MAX_TAIL:
             self.write(body)
             self._end()
-        elif self._bodyless:
-            self._end()
         else:
-            self._announce(len(body))
-            self._worker.end(0, 0, self._head + b"\r\n\r\n" + body)
+            self._worker.end(0, 0, self._head + b"\r\n\r\n" + body[: self._length])
 
     def _announce(self, length):
-        """Add Content-Length to a header that has none."""
+        """Say how long the body is if the application has not."""
         if self._length is None and not self._bodyless and not self._sent:
+            self._length = length
             self._head += b"\r\nContent-Length: %d" % length
 
     def _send_file(self, wrapper):
@@ -108,13 +114,12 @@ class Response:
             for data in wrapper:
                 self.write(data)
             return
-        if self._length is None:
-            self._announce(size)
-        else:
-            size = min(size, self._length)
+        self._announce(size)
         if not self._sent:
             self._sent = True
             wire.write_all(self._worker.stdout, self._head + b"\r\n\r\n")
+        if self._length is not None:
+            size = min(size, self._length)
         wrapper.copy_to(self._worker.stdout, size)
 
     def _end(self):
