@@ -46,7 +46,7 @@ func (r *request) logAccess() {
 		Remote: r.peer(), User: string(r.user()),
 		Method: string(r.method()), URI: string(r.uri()), Query: string(r.query()), Script: r.script,
 		ContentLength: r.length(), Params: &r.params, Header: &r.resp.header,
-		Status: r.resp.status, Bytes: uint64(r.resp.bytes),
+		Status: r.endStatus(), Bytes: uint64(r.resp.bytes),
 		Start: end.Add(-r.took), End: end, Took: r.took, Queue: r.queued(),
 		UserCPU: r.userCPU, SysCPU: r.sysCPU, Memory: r.memory,
 		Outcome: r.outcome.String(), RequestID: r.requestID(),

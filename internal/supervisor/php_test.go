@@ -13,6 +13,7 @@ import (
 
 	"github.com/anyfpm/anyfpm/fcgi"
 	"github.com/anyfpm/anyfpm/internal/config"
+	"github.com/anyfpm/anyfpm/internal/logfile"
 	"github.com/anyfpm/anyfpm/internal/phpini"
 )
 
@@ -210,5 +211,39 @@ func TestPHPWithoutFacts(t *testing.T) {
 	}
 	if !strings.Contains(g.log.String(), "cannot ask php-cgi for its settings") {
 		t.Errorf("the log does not say so:\n%s", g.log)
+	}
+}
+
+// The access log has the status that PHP ended with, also when another was
+// sent.
+func TestPHPAccessLog(t *testing.T) {
+	cfg := phpPool()
+	cfg.AccessFormat = "%m %r %s %f"
+	g := startPHP(t, cfg)
+	path := filepath.Join(g.dir, "access.log")
+	g.on(func(s *Supervisor) {
+		fd, err := logfile.OpenFD(path)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if err := s.OpenAccessLog(fd); err != nil {
+			t.Error(err)
+		}
+	})
+	script := g.plain("x.php", "<?php echo 'late'; flush(); if ($_GET) http_response_code(500);")
+	for _, query := range []string{"", "late=1", ""} {
+		if got := g.get(params(script, "QUERY_STRING", query), ""); strings.Contains(got.stdout, "Status:") {
+			t.Errorf("got %q", got.stdout)
+		}
+	}
+	g.on(func(s *Supervisor) { _ = s.access.out.Close() })
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := func(status string) string { return "GET /x " + status + " " + script + "\n" }
+	if want := line("200") + line("500") + line("200"); string(text) != want {
+		t.Errorf("the log is\n%swant\n%s", text, want)
 	}
 }

@@ -46,6 +46,7 @@ type worker struct {
 	row       row
 	stopwatch stopwatch
 	footprint footprint
+	memory    phpMemory
 	stdout    readPipe // of a FastCGI program, for the log
 	stderr    readPipe
 	lines     lines
@@ -459,6 +460,7 @@ func (w *worker) explain(level slog.Level, line string, d *death) {
 // refused as package pool decides.
 func (w *worker) retire() {
 	w.gone = true
+	w.memory.close()
 	w.s.loop.Clear(w.timer)
 	w.stdout.close()
 	w.stderr.close()
