@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The month that is asked for: calendar.py?2026-02. An ordinary CGI script."""
+"""The month that is asked for: month.py?2026-02. An ordinary CGI script."""
 
-import calendar as months  # this file's own name must not matter
+import calendar
 import html
 import os
 import re
@@ -15,7 +15,7 @@ if not match or not 1 <= int(match[2]) <= 12 or match[1] == "0000":
     print(f"not a month: {asked}")
     sys.exit(1)
 
-page = months.HTMLCalendar().formatmonth(int(match[1]), int(match[2]))
+page = calendar.HTMLCalendar().formatmonth(int(match[1]), int(match[2]))
 print("Content-Type: text/html; charset=utf-8")
 print(f"X-Process: {os.getpid()}\n")
 print(f"<!doctype html>\n<title>{html.escape(asked)}</title>\n{page}")
