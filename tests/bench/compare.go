@@ -73,6 +73,9 @@ func loadOnce(t harness.T, url string, connections int, duration time.Duration) 
 	if err == nil && l.failed != "" {
 		err = errors.New(l.failed)
 	}
+	if err == nil && l.requests == 0 {
+		err = errors.New("no request was answered")
+	}
 	if err != nil {
 		t.Fatalf("%s: %v", url, err)
 	}

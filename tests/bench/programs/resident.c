@@ -1,13 +1,15 @@
 /*
  * The least a resident FastCGI worker can do: it accepts on descriptor 0,
  * reads requests up to the end of their STDIN, and answers each with bytes
- * that are ready. What a relay costs shows best before it.
+ * that are ready. It has no variables to tell of. What a relay costs shows
+ * best before it.
  */
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { HEADER = 8, END_REQUEST = 3, STDIN = 5, STDOUT = 6, KEEP_CONN = 1 };
+enum { HEADER = 8, KEEP_CONN = 1 };
+enum { BEGIN_REQUEST = 1, END_REQUEST = 3, STDIN = 5, STDOUT = 6, GET_VALUES = 9, GET_VALUES_RESULT = 10 };
 
 static const char body[] = "Content-Type: text/plain\r\n\r\nHello, world!\n";
 
@@ -37,6 +39,11 @@ static int answer(int fd, const unsigned char *request)
 	return write(fd, out, p + 8 - out) < 0;
 }
 
+static int no_values(int fd, const unsigned char *question)
+{
+	return write(fd, out, header(out, GET_VALUES_RESULT, question, 0) - out) < 0;
+}
+
 static void serve(int fd)
 {
 	int have = 0, keep = 1;
@@ -53,7 +60,9 @@ static void serve(int fd)
 
 			if (have - used < size)
 				break;
-			if (rec[1] == 1)
+			if (rec[1] == GET_VALUES && no_values(fd, rec))
+				return;
+			if (rec[1] == BEGIN_REQUEST)
 				keep = rec[HEADER + 2] & KEEP_CONN;
 			if (rec[1] == STDIN && content(rec) == 0 && answer(fd, rec))
 				return;
