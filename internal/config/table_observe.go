@@ -75,7 +75,6 @@ var poolSlowlog = group{
 		},
 		{
 			name:     "request_slowlog_timeout",
-			effect:   notYet,
 			value:    inPool(seconds, func(p *Pool) *time.Duration { return &p.SlowlogTimeout }),
 			natural:  true,
 			standard: "0",
@@ -83,7 +82,6 @@ var poolSlowlog = group{
 		},
 		{
 			name:     "request_slowlog_trace_depth",
-			effect:   notYet,
 			value:    inPool(integer, func(p *Pool) *int { return &p.SlowlogTraceDepth }),
 			standard: "20",
 			about:    "The greatest number of frames in a stack.",
@@ -91,7 +89,6 @@ var poolSlowlog = group{
 		{
 			name:     "request_slowlog_repeat",
 			origin:   own,
-			effect:   notYet,
 			value:    inPool(integer, func(p *Pool) *int { return &p.SlowlogRepeat }),
 			natural:  true,
 			standard: "0",
@@ -100,7 +97,6 @@ var poolSlowlog = group{
 		{
 			name:     "slowlog.format",
 			origin:   own,
-			effect:   notYet,
 			value:    inPool(oneOf("php-fpm", "json"), func(p *Pool) *string { return &p.SlowlogFormat }),
 			standard: "php-fpm",
 			syntax:   "`php-fpm` or `json`",
