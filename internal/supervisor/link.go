@@ -241,6 +241,11 @@ func (l *link) release() {
 	if l.ending.Retire || l.w.exiting {
 		l.w.leaving()
 		l.s.perform(l.s.pool.Responded(l.s.loop.Now(), &r.lease))
+		if l.s.hasZygote {
+			// A fork for one request has nothing more to do than to exit; the
+			// next one need not wait for that.
+			l.w.part()
+		}
 		return
 	}
 	if !l.inputDone {

@@ -17,6 +17,7 @@ import (
 	"github.com/anyfpm/anyfpm/internal/proc"
 	"github.com/anyfpm/anyfpm/internal/runner"
 	"github.com/anyfpm/anyfpm/pool"
+	"github.com/anyfpm/anyfpm/slowlog"
 )
 
 const (
@@ -46,6 +47,7 @@ type worker struct {
 	row       row
 	stopwatch stopwatch
 	footprint footprint
+	target    *slowlog.Target // of looks at it, nil before the first
 	memory    phpMemory
 	stdout    readPipe // of a FastCGI program, for the log
 	stderr    readPipe
@@ -54,6 +56,7 @@ type worker struct {
 	isReady   bool
 	isLeaving bool // it takes no further request
 	exiting   bool // its process is gone
+	parted    bool // package pool counts it no more
 	inline    int  // the longest body that may be sent inline
 	gone      bool
 	signal    syscall.Signal // the strongest that was sent
@@ -476,6 +479,16 @@ func (w *worker) retire() {
 	if w.socket != "" {
 		_ = unix.Unlink(w.socket)
 	}
+	w.part()
+}
+
+// part takes the worker out of package pool, which may start another in its
+// place.
+func (w *worker) part() {
+	if w.parted {
+		return
+	}
+	w.parted = true
 	w.lease.Owner = nil
 	w.s.perform(w.s.pool.Exited(w.s.loop.Now(), w.lease))
 }
