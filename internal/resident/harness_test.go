@@ -166,6 +166,7 @@ func (w *worker) awaitHello() {
 	}
 	hello, err := resident.ParseHello(ev.Data)
 	check(w.t, err)
+	w.drain(nil) // what was printed so far is in no response
 	w.hello = hello
 }
 

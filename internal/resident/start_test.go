@@ -70,6 +70,32 @@ func TestPreloadMissing(t *testing.T) {
 	}
 }
 
+// TestPreloadPrints: what a module prints when it is loaded is in no response.
+func TestPreloadPrints(t *testing.T) {
+	dir := t.TempDir()
+	for _, file := range []struct{ name, text string }{
+		{"Loud.py", "print('loud')\n"}, {"Loud.pm", "print \"loud\\n\"; 1;\n"}, {"Loud.rb", "puts 'loud'\n"},
+	} {
+		check(t, os.WriteFile(dir+"/"+file.name, []byte(file.text), 0o644))
+	}
+	for ext, kind := range languages {
+		program, err := runtime.Load(kind)
+		check(t, err)
+		command := `export PYTHONPATH="$0" PERL5LIB="$0" RUBYLIB="$0"; exec "$@"`
+		args := append([]string{"-c", command, dir, program.Interpreter}, program.Args("test")...)
+		for _, zygotic := range []bool{false, true} {
+			w := launchCommand(t, program.Text, resident.Start{Preload: []string{"Loud"}, Zygote: zygotic, Once: zygotic}, "sh", args...)
+			w.awaitHello()
+			if zygotic {
+				w = (&zygote{w, map[int]uint32{}}).fork()
+			}
+			if r := w.do(request{script: writeScript(t, "script."+ext, trivial[ext])}); r.stdout() != "ok\n" || r.stderr != "" {
+				t.Errorf("%s: %+v", kind, r)
+			}
+		}
+	}
+}
+
 // TestOldInterpreter makes each program believe that it runs on an old
 // interpreter.
 func TestOldInterpreter(t *testing.T) {

@@ -5,6 +5,7 @@ import sys
 import time
 from wsgiref.validate import validator
 
+print("a module that prints at import")
 TEXT = [("Content-Type", "text/plain")]
 
 

@@ -6,7 +6,18 @@ from django.http import FileResponse, HttpResponse, HttpResponseRedirect, JsonRe
 from django.urls import path, reverse
 from django.views.decorators.csrf import csrf_exempt
 
-settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY="x", DEBUG=False)
+settings.configure(
+    ALLOWED_HOSTS=["*"],
+    MIDDLEWARE=["django.middleware.common.CommonMiddleware"],
+    LOGGING={
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {"console": {"class": "logging.StreamHandler"}},
+        "root": {"handlers": ["console"]},
+    },
+    ROOT_URLCONF=__name__,
+    SECRET_KEY="x",
+)
 
 
 def index(request):

@@ -30,8 +30,9 @@ sub preload {
     my ($path) = @_;
     my $source = eval { slurp($path) } // return;
     return if has_begin($source);
-    my ($script) = eval { load($path) } or return;
-    $script->{used} = 0;
+    my ($script) = eval { load($path) };
+    $script->{used} = 0 if $script;
+    Anyfpm::Stdio::flush();    # what a module has printed is in no response
 }
 
 sub forget {

@@ -145,6 +145,7 @@ for my $module (grep { length } split /\n/, $settings->{preload}) {
     die "anyfpm: not the name of a module: $module\n" if $module !~ /\A\w+(?:::\w+)*\z/;
     require($module =~ s{::}{/}gr . '.pm');
 }
+Anyfpm::Stdio::flush();    # what a module has printed is in no response
 Anyfpm::Zygote::run(\&Anyfpm::Script::preload) if $settings->{role} eq 'zygote';
 $pid = $$;
 Anyfpm::Linux::prctl(Anyfpm::Linux::PR_SET_CHILD_SUBREAPER(), 1) if !$once;

@@ -1,6 +1,5 @@
 """The life of a worker: start, say that it is ready, serve, end."""
 
-import os
 import sys
 
 from anyfpm import linux, zygote
@@ -23,6 +22,7 @@ def run(make_work):
     settings = control.start()
     _import_all(settings.get("preload", ""))
     work = make_work(settings, control)
+    sys.stdout.flush()  # what a module has printed is in no response
     if settings.get("role") == "zygote":
         zygote.run(control, work)
     work.attach()

@@ -33,19 +33,26 @@ class Application:
 
     def __init__(self, settings, control):
         self._control = control
+        self._pid = os.getpid()
+        self._protect_stdout()
+        self._errors = Errors()  # before the application's loggers take sys.stderr
+        sys.stderr = io.TextIOWrapper(self._errors, "utf-8", "backslashreplace", "\n", write_through=True)
         self._application = application.load(settings["application"], settings.get("path", ""))
 
     def compile(self, path):
         """There are no scripts to compile."""
 
-    def attach(self):
+    def _protect_stdout(self):
         # Descriptor 1 is the response. What the application prints, or a child
         # of it, must not get into it: that goes to stderr.
         self.stdout = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 3)
         os.dup2(2, 1)
         sys.stdout.reconfigure(line_buffering=True)
-        self._errors = Errors()
-        sys.stderr = io.TextIOWrapper(self._errors, "utf-8", "backslashreplace", "\n", write_through=True)
+
+    def attach(self):
+        if os.getpid() != self._pid:  # forked by a zygote, with a descriptor 1 of its own
+            os.close(self.stdout)
+            self._protect_stdout()
         self._environ = {
             "wsgi.version": (1, 0),
             "wsgi.errors": sys.stderr,

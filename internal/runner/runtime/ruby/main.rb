@@ -9,6 +9,7 @@ module Anyfpm::Main
     Kernel.at_exit { worker&.ending } # the first block given to it, called last
     offer { worker }
     settings["preload"].split("\n").each { |name| require name }
+    $stdout.flush # what a library has printed is in no response
     if settings["role"] == "zygote"
       wire = Anyfpm::Zygote.new(wire) { |path| Anyfpm::Script.preload(path) }.run
     end
