@@ -46,8 +46,9 @@ func (s *Supervisor) act(a pool.Action) {
 		r.leased = false
 		r.gone()
 	case pool.Slow:
-		s.counters.slow++
+		s.slow(a)
 	case pool.Timeout:
+		s.lookAt(owner(a.Request), a.Worker, true)
 		owner(a.Request).timedOut()
 	case pool.Notice:
 		s.notice(a)
@@ -133,6 +134,9 @@ func (s *Supervisor) notice(a pool.Action) {
 
 // stop signals a worker that package pool wants gone.
 func (s *Supervisor) stop(a pool.Action) {
+	if s.slowlog.holds(a) {
+		return
+	}
 	sig := syscall.SIGTERM // also for Quit: FastCGI programs know no softer one
 	if a.Signal == pool.Kill {
 		sig = syscall.SIGKILL

@@ -57,7 +57,8 @@ type request struct {
 	proc   *script // the process that serves it
 	worker *worker // the resident worker that serves it
 	resp   response
-	leased bool // package pool knows it and has not got it back
+	look   *look // at its process, waiting or under way
+	leased bool  // package pool knows it and has not got it back
 
 	forRunner runner.Request // the request as its runner sees it
 

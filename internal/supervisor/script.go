@@ -10,6 +10,7 @@ import (
 	"github.com/anyfpm/anyfpm/internal/loop"
 	"github.com/anyfpm/anyfpm/internal/proc"
 	"github.com/anyfpm/anyfpm/pool"
+	"github.com/anyfpm/anyfpm/slowlog"
 )
 
 // noHeaderGrace is how long a script that closed its stdout without a header
@@ -38,7 +39,8 @@ type script struct {
 	stopped   pool.Reason // why the pool stopped it, zero if it did not
 	startedAt time.Duration
 	footprint footprint
-	cause     slog.Attr // of its death, if there is something to say
+	target    *slowlog.Target // of looks at it, nil before the first
+	cause     slog.Attr       // of its death, if there is something to say
 }
 
 // runScript starts the script of r in the slot.

@@ -185,6 +185,9 @@ func (s *session) run() error {
 			return err
 		}
 	}
+	if fd, ok := s.fds[control.FDSlowlog]; ok {
+		s.sup.OpenSlowlog(fd)
+	}
 	if err := s.addDoors(); err != nil {
 		return err
 	}
@@ -275,6 +278,8 @@ func (s *session) reopen(names []string, fds []int) {
 			s.errors.Swap(fds[i])
 		case name == control.FDAccessLog && s.sup.access != nil:
 			s.sup.access.out.Swap(fds[i])
+		case name == control.FDSlowlog && s.sup.slowlog != nil:
+			s.sup.slowlog.out.Swap(fds[i])
 		default:
 			closeAll(fds[i : i+1])
 		}

@@ -101,6 +101,7 @@ type Supervisor struct {
 	forked    map[int]*worker // by pid
 
 	access       *accessLog // nil without one
+	slowlog      *slowLog   // nil without one
 	masterPID    int
 	logLimit     int // log_limit
 	generation   int // counts reloads
@@ -196,6 +197,7 @@ func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, proc
 // Close releases what New took. The loop must have ended.
 func (s *Supervisor) Close() {
 	s.closeGauges()
+	s.slowlog.close()
 	if s.access != nil {
 		_ = s.access.out.Close()
 	}

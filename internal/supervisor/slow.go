@@ -1,0 +1,204 @@
+package supervisor
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/anyfpm/anyfpm/internal/logfile"
+	"github.com/anyfpm/anyfpm/pool"
+	"github.com/anyfpm/anyfpm/slowlog"
+)
+
+const (
+	// lookPatience bounds one look at a worker. One that takes longer, as the
+	// kernel has it wait for the worker's memory map, is given up.
+	lookPatience = 50 * time.Millisecond
+	// lastPatience bounds how long a worker that is to be ended is spared for
+	// a last look, the wait for the looks before included.
+	lastPatience = 250 * time.Millisecond
+)
+
+// A slowLog is the slow log of the pool. Its workers are looked at from a
+// goroutine, one at a time; all else happens on the loop.
+type slowLog struct {
+	out     *logfile.Writer
+	options slowlog.Options
+	depth   int // request_slowlog_trace_depth
+	json    bool
+
+	current *look   // under way, nil for none
+	queue   []*look // at most one of a request
+	explain bool    // what hides the stacks has not been logged yet
+	helpers sync.WaitGroup
+}
+
+// A look is one look at the process that serves a request.
+type look struct {
+	r      *request
+	slot   *pool.Worker
+	pid    int
+	target *slowlog.Target // nil before the first look at the process
+	last   bool            // the process is to be ended for its time
+	until  time.Duration   // of a last look: when it must have ended
+	held   pool.Action     // the stop that waits for it
+	owner  any             // whom held is meant for, nil without it
+	event  slowEvent
+}
+
+// OpenSlowlog has the pool write a slow log to fd, which becomes the
+// supervisor's.
+func (s *Supervisor) OpenSlowlog(fd int) {
+	depth := s.cfg.SlowlogTraceDepth
+	s.slowlog = &slowLog{
+		out: logfile.FromFD(fd), depth: depth, json: s.cfg.SlowlogFormat == "json", explain: true,
+		// php-fpm's lines name the place of the call, which is in one frame more.
+		options: slowlog.Options{Frames: depth + 1},
+	}
+	s.CountDrops("slow", s.slowlog.out.Dropped)
+}
+
+// close waits for the look that is under way. The loop must have ended.
+func (l *slowLog) close() {
+	if l == nil {
+		return
+	}
+	l.helpers.Wait()
+	_ = l.out.Close()
+}
+
+// slow reports a request that has run for request_slowlog_timeout.
+func (s *Supervisor) slow(a pool.Action) {
+	r := owner(a.Request)
+	if a.N == 1 {
+		s.counters.slow++
+	}
+	elapsed := s.loop.Now() - r.granted
+	s.warnf("child %d, script '%s' (request: \"%s %s%s\") executing too slow (%d.%06d sec), logging",
+		r.pid(), printable(r.script), r.method(), r.uri(), r.queryPart(), elapsed/1e9, elapsed%1e9/1e3)
+	s.lookAt(r, a.Worker, false)
+}
+
+// lookAt queues a look at the process of a request, or the last one before it
+// is ended.
+func (s *Supervisor) lookAt(r *request, slot *pool.Worker, last bool) {
+	l := s.slowlog
+	if l == nil || r.pid() == 0 {
+		return
+	}
+	if r.look == nil {
+		r.look = &look{r: r, slot: slot, pid: r.pid(), target: r.target(), event: r.slowEvent()}
+		l.queue = append(l.queue, r.look)
+	}
+	if last {
+		r.look.last, r.look.until = true, s.loop.Now()+lastPatience
+		r.look.event.Event = eventTimeout
+	}
+	s.nextLook()
+}
+
+// nextLook begins the next look unless one is under way.
+func (s *Supervisor) nextLook() {
+	l := s.slowlog
+	if l.current != nil || len(l.queue) == 0 {
+		return
+	}
+	// Somebody waits for the last ones.
+	i := max(0, slices.IndexFunc(l.queue, func(k *look) bool { return k.last }))
+	k := l.queue[i]
+	l.queue = slices.Delete(l.queue, i, i+1)
+	l.current = k
+	patience := lookPatience
+	if k.last {
+		patience = min(patience, k.until-s.loop.Now())
+	}
+	l.helpers.Go(func() {
+		target, report := observe(k.target, k.pid, l.options, patience)
+		s.loop.Post(func() { s.looked(k, target, report) })
+	})
+}
+
+// observe makes a report about a process. It is called off the loop.
+func observe(target *slowlog.Target, pid int, options slowlog.Options, patience time.Duration) (*slowlog.Target, slowlog.Report) {
+	if patience <= 0 {
+		return target, slowlog.Report{PID: pid, At: time.Now(), Notes: []string{"no sample: others came before it"}}
+	}
+	if target == nil {
+		var err error
+		if target, err = slowlog.Open(pid, options); err != nil {
+			return nil, slowlog.Report{PID: pid, At: time.Now(), Notes: []string{printable(err.Error())}}
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return target, target.Report(ctx)
+}
+
+// looked ends a look. What it saw counts only if the process has served the
+// same request all the time.
+func (s *Supervisor) looked(k *look, target *slowlog.Target, report slowlog.Report) {
+	l := s.slowlog
+	l.current = nil
+	if k.r.look == k {
+		k.r.look = nil
+		if k.r.pid() == k.pid {
+			k.r.keepTarget(target)
+			k.event.Report = report
+			s.logSlow(&k.event)
+		}
+	}
+	if k.owner != nil && k.slot.Owner == k.owner {
+		s.stop(k.held)
+	}
+	s.nextLook()
+}
+
+// logSlow writes an event to the slow log.
+func (s *Supervisor) logSlow(e *slowEvent) {
+	l := s.slowlog
+	if l.explain && len(e.Stacks) == 0 && len(e.Notes) > 0 {
+		l.explain = false
+		s.log.Warn("a slow request has no stack in the slow log", slog.Int("pid", e.PID), slog.String("reason", e.Notes[0]))
+	}
+	line, err := e.format(l.json, l.depth)
+	if err == nil {
+		_, err = l.out.Write(line)
+	}
+	if err != nil {
+		s.log.Error("cannot write slow log", slog.Any("err", err))
+	}
+}
+
+// holds says that a stop has to wait for the last look at its process, and
+// keeps it until then.
+func (l *slowLog) holds(a pool.Action) bool {
+	if l == nil || a.Signal == pool.Kill {
+		return false
+	}
+	held := func(k *look) bool {
+		if k == nil || !k.last || k.slot != a.Worker {
+			return false
+		}
+		k.held, k.owner = a, a.Worker.Owner
+		return true
+	}
+	return held(l.current) || slices.ContainsFunc(l.queue, held)
+}
+
+// target is what is known of the request's process from an earlier look.
+func (r *request) target() *slowlog.Target {
+	if r.proc != nil {
+		return r.proc.target
+	}
+	return r.worker.target
+}
+
+func (r *request) keepTarget(t *slowlog.Target) {
+	if r.proc != nil {
+		r.proc.target = t
+	} else {
+		r.worker.target = t
+	}
+}
