@@ -48,7 +48,6 @@ type worker struct {
 	stopwatch stopwatch
 	footprint footprint
 	target    *slowlog.Target // of looks at it, nil before the first
-	target    *slowlog.Target // of looks at it, nil before the first
 	memory    phpMemory
 	stdout    readPipe // of a FastCGI program, for the log
 	stderr    readPipe
