@@ -56,6 +56,10 @@ type (
 	Drain struct {
 		Replaced bool `json:"replaced"`
 	}
+	// Announced says that the log has the line about this supervisor being
+	// ready. What its workers print, which in php-fpm's log comes after that
+	// line, may follow.
+	Announced struct{}
 	// Stop asks the supervisor to end its workers now and to exit.
 	Stop struct{}
 	// Trace asks for a backtrace of the worker with this pid in the slowlog.
@@ -114,6 +118,7 @@ type Unknown struct {
 func (*Start) messageType() string           { return "start" }
 func (*Reopen) messageType() string          { return "reopen" }
 func (*SnapshotRequest) messageType() string { return "snapshot_request" }
+func (*Announced) messageType() string       { return "announced" }
 func (*Drain) messageType() string           { return "drain" }
 func (*Stop) messageType() string            { return "stop" }
 func (*Trace) messageType() string           { return "trace" }
@@ -135,6 +140,8 @@ func blank(name string) Message {
 		return &Reopen{}
 	case "snapshot_request":
 		return &SnapshotRequest{}
+	case "announced":
+		return &Announced{}
 	case "drain":
 		return &Drain{}
 	case "stop":

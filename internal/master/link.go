@@ -231,6 +231,9 @@ func (s *supervisor) handle(message control.Message) {
 		if s.state == supervisorStarting || s.state == supervisorFailing {
 			s.state = supervisorReady
 			s.pool.supervisorReady(s)
+			if m.announced && m.reload == nil {
+				m.tellAnnounced()
+			}
 		}
 	case *control.Failed:
 		s.failure = message.Reason

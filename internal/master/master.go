@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/anyfpm/anyfpm/internal/config"
+	"github.com/anyfpm/anyfpm/internal/control"
 	"github.com/anyfpm/anyfpm/internal/listen"
 	"github.com/anyfpm/anyfpm/internal/logfile"
 	"github.com/anyfpm/anyfpm/internal/loop"
@@ -45,8 +46,9 @@ type Master struct {
 	notify notifier
 	table  *listen.Table
 
-	pools   map[string]*pool
-	closing map[*pool]struct{} // no longer configured, or at the end of the service
+	pools     map[string]*pool
+	announced bool               // the log has "ready to handle connections"
+	closing   map[*pool]struct{} // no longer configured, or at the end of the service
 
 	reload    *reload // the one under way, or nil
 	shares    shares
@@ -238,8 +240,20 @@ func (m *Master) announceReady() {
 		return
 	}
 	logfile.Printf(m.log, logfile.LevelNotice, "ready to handle connections")
+	m.announced = true
+	m.tellAnnounced()
 	m.notify.ready()
 	m.monitor.start()
+}
+
+// tellAnnounced tells the supervisors that are ready that the log says so.
+func (m *Master) tellAnnounced() {
+	for _, p := range m.pools {
+		if s := p.current; s != nil && s.state == supervisorReady && !s.announced {
+			s.announced = true
+			s.tell(&control.Announced{})
+		}
+	}
 }
 
 // release gives back what prepare took, but for the sockets of pools.

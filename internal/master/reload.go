@@ -229,6 +229,7 @@ func (r *reload) finish() {
 		m.history.FailedReloads++
 		m.history.ReloadProblem = strings.ReplaceAll(err.Error(), "\n", "; ")
 	}
+	m.tellAnnounced()
 	m.notify.ready()
 	for _, done := range r.waiters {
 		done(err)

@@ -65,6 +65,7 @@ type supervisor struct {
 	generation int
 	state      supervisorState
 	failure    string // why it is failing
+	announced  bool   // it was told that the log says it is ready
 	began      time.Duration
 	timer      *loop.Timer // to the next step of ending it
 	share      share

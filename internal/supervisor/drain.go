@@ -40,6 +40,7 @@ func (s *Supervisor) checkServing() {
 // before goes on answering, with 503.
 func (s *Supervisor) poolFailed(times int) {
 	s.failure = s.lastFailure
+	s.releaseLines()
 	s.log.Error("workers do not start, trying again with back-off", "failed_starts", times, "reason", s.failure)
 	s.events.Failed(s.failure)
 }
@@ -53,6 +54,7 @@ func (s *Supervisor) Drain(replaced bool) {
 		return
 	}
 	s.closing = true
+	s.releaseLines()
 	for _, d := range s.doors {
 		d.close()
 	}

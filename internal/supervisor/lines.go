@@ -142,7 +142,34 @@ func (s *Supervisor) workerSaid(pid int, on stream, line []byte) {
 	case s.cfg.DecorateOutput:
 		source = fmt.Sprintf("child %d said into %s", pid, on)
 	}
+	if s.compat.holding {
+		s.compat.held = append(s.compat.held, heldLine{source, bytes.Clone(line)})
+		if s.compat.heldSize += len(line); s.compat.heldSize > maxHeld {
+			s.releaseLines()
+		}
+		return
+	}
 	logfile.Output(s.log, source, line)
+}
+
+// maxHeld is how much of what the workers print is held back, in bytes.
+const maxHeld = 64 << 10
+
+// A heldLine waits for its place in the log. php-fpm reads what its workers
+// print once it has said that it is ready; so those who watch its log expect
+// it after that line.
+type heldLine struct {
+	source string
+	line   []byte
+}
+
+// releaseLines logs what was held back, and ends the holding.
+func (s *Supervisor) releaseLines() {
+	held := s.compat.held
+	s.compat.holding, s.compat.held = false, nil
+	for _, l := range held {
+		logfile.Output(s.log, l.source, l.line)
+	}
 }
 
 // say logs a line about a request that in php-fpm a worker says, on its stderr:

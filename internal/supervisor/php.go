@@ -29,6 +29,9 @@ type compat struct {
 	php       bool // php-fpm's manners in FastCGI, its answers for missing scripts
 	poweredBy string
 	inquiry   *inquiry // under way: no connection is accepted before its end
+	holding   bool     // lines of workers wait in held
+	held      []heldLine
+	heldSize  int
 }
 
 // An inquiry is a process of php-cgi that tells what answers depend on that

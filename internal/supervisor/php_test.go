@@ -217,6 +217,7 @@ func TestPHPWithoutFacts(t *testing.T) {
 // The access log has the status that PHP ended with, also when another was
 // sent.
 func TestPHPAccessLog(t *testing.T) {
+	useINI(t, "output_buffering=0\n")
 	cfg := phpPool()
 	cfg.AccessFormat = "%m %r %s %f"
 	g := startPHP(t, cfg)

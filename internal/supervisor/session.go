@@ -179,6 +179,7 @@ func (s *session) run() error {
 	defer s.sup.Close()
 	s.sup.generation, s.sup.masterPID = s.start.Generation, s.start.MasterPID
 	s.sup.logLimit = s.start.Global.LogLimit
+	s.sup.compat.holding = s.sup.compat.php
 	s.connectGauges(kills, uncounted)
 	if fd, ok := s.fds[control.FDAccessLog]; ok {
 		if err := s.sup.OpenAccessLog(fd); err != nil {
@@ -256,6 +257,8 @@ func (s *session) handle(m control.Message, fds []int) {
 	switch m := m.(type) {
 	case *control.Drain:
 		s.sup.Drain(m.Replaced)
+	case *control.Announced:
+		s.sup.releaseLines()
 	case *control.Stop:
 		s.sup.Shutdown()
 	case *control.Reopen:
