@@ -3,6 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -58,6 +61,36 @@ func (a *app) serveDirectory(f *serviceFlags, root, http, fcgi string) error {
 	}
 	cfg := config.Default(root, http, fcgi)
 	cfg.Global.PID = f.pid
+	if os.Geteuid() == 0 {
+		a.leaveRoot(cfg.Pools[0])
+	}
 	fmt.Fprintf(a.stderr, "anyfpm: serving %s on http://%s/ and, for web servers, FastCGI on %s\n", root, cfg.Pools[0].HTTPListen, cfg.Pools[0].Listen)
 	return f.runService(a, cfg, nil, nil)
+}
+
+// leaveRoot makes the scripts of a pool that names no user run as nobody. The
+// directory may be closed to others, such as one below /root; then they run as
+// root, and whoever starts them is told.
+func (a *app) leaveRoot(pool *config.Pool) {
+	if openToOthers(pool.HTTPRoot) {
+		pool.User = "nobody"
+		return
+	}
+	fmt.Fprintf(a.stderr, "anyfpm: warning: %s is not open to other users, so its scripts run as root\n", pool.HTTPRoot)
+}
+
+// openToOthers says whether any user may list dir and reach it.
+func openToOthers(dir string) bool {
+	const list, enter = 0o005, 0o001
+	for want := fs.FileMode(list); ; want = enter {
+		info, err := os.Stat(dir)
+		if err != nil || info.Mode().Perm()&want != want {
+			return false
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return true
+		}
+		dir = parent
+	}
 }
