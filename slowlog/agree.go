@@ -67,14 +67,14 @@ func common(views [][]stack.Stack) []stack.Stack {
 		outer, same := len(st.Frames), true
 		for _, view := range views {
 			if i >= len(view) || view[i].TID != st.TID {
-				outer = 0
+				outer, same = 0, false
 				break
 			}
 			outer = min(outer, sameOuter(st, view[i]))
 			same = same && slices.Equal(st.Frames, view[i].Frames)
 		}
 		switch {
-		case same && outer > 0:
+		case same:
 			out = append(out, st)
 		case outer > 0:
 			out = append(out, cut(st, outer, views, i))

@@ -1,8 +1,14 @@
 package slowlog
 
 import (
+	"errors"
+	"fmt"
+
+	"github.com/anyfpm/anyfpm/internal/elfmem"
 	"github.com/anyfpm/anyfpm/internal/procfs"
 	"github.com/anyfpm/anyfpm/internal/procmem"
+	"github.com/anyfpm/anyfpm/slowlog/golang"
+	"github.com/anyfpm/anyfpm/slowlog/native"
 	"github.com/anyfpm/anyfpm/slowlog/stack"
 )
 
@@ -16,6 +22,9 @@ type program struct {
 	objects []procfs.Object
 	sampler stack.Sampler // nil: no interpreter that can be read
 	reason  error         // why not, if there is one
+	// One of them is made when it is needed.
+	golang *golang.Program
+	native stack.Sampler
 }
 
 // load finds out what a process runs.
@@ -46,11 +55,57 @@ func (p *program) walk(opt Options) ([]stack.Stack, error) {
 	if p.sampler == nil {
 		return nil, p.reason
 	}
-	// Walks are compared from the outermost frame inwards, so all of them are
-	// needed until then.
-	stacks, err := agree(p.sampler, p.memory, stack.Limits{Frames: MaxFrames, Threads: opt.Threads}, p.asleep)
+	return p.settle(p.sampler, opt)
+}
+
+// walkNative returns the stacks of a program that is no interpreter: of its
+// goroutines if it is written in Go, else of its threads. A reason is given
+// with the stacks of the threads when there should be goroutines.
+func (p *program) walkNative(opt Options) (stacks []stack.Stack, reason, err error) {
+	if p.golang == nil && p.native == nil {
+		p.golang, reason = p.openGo()
+	}
+	if p.golang != nil {
+		m := procmem.NewMemory(p.src, golang.Pages)
+		stacks, err := p.golang.Goroutines(m, stack.Limits{Frames: opt.Frames, Threads: opt.Threads})
+		return stacks, nil, err
+	}
+	if p.native == nil {
+		p.native = &native.Sampler{FS: p.fs, PID: p.src.PID(), Unwinder: native.New(p.objects, p.symbols)}
+	}
+	stacks, err = p.settle(p.native, opt)
+	return stacks, reason, err
+}
+
+// openGo opens the program if it is written in Go. The reason says why not,
+// if it is.
+func (p *program) openGo() (*golang.Program, error) {
+	if len(p.objects) == 0 {
+		return nil, nil
+	}
+	p.memory.Reset()
+	o, err := elfmem.Open(p.memory, p.objects[0].Low)
 	if err != nil {
-		return nil, &stack.UnsupportedError{Runtime: p.sampler.Name(), Reason: "its stack cannot be read: " + err.Error()}
+		return nil, nil
+	}
+	program, err := golang.Open(p.fs.File(p.src.PID(), p.objects[0].Path), o.Bias)
+	if errors.Is(err, golang.ErrNotGo) {
+		return nil, nil
+	}
+	return program, err
+}
+
+// symbols lists the functions that the file of an object names.
+func (p *program) symbols(o procfs.Object) []native.Symbol {
+	return native.FileSymbols(p.fs.File(p.src.PID(), o.Path), p.memory, o.Low)
+}
+
+// settle walks stacks until they are certain. Walks are compared from the
+// outermost frame inwards, so all frames are needed until then.
+func (p *program) settle(s stack.Sampler, opt Options) ([]stack.Stack, error) {
+	stacks, err := agree(s, p.memory, stack.Limits{Frames: MaxFrames, Threads: opt.Threads}, p.asleep)
+	if err != nil {
+		return nil, fmt.Errorf("the stack of %s cannot be read: %w", s.Name(), err)
 	}
 	for i := range stacks {
 		if s := &stacks[i]; len(s.Frames) > opt.Frames {

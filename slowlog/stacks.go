@@ -36,6 +36,13 @@ func (o *observer) childStacks(r *Report) {
 // nativeStacks adds what can be known of a program that is no interpreter, or
 // none that can be read.
 func (o *observer) nativeStacks(p *program, r *Report) {
+	stacks, reason, err := p.walkNative(o.opt)
+	for _, note := range []error{reason, err} {
+		if note != nil {
+			r.Notes = append(r.Notes, clean(note.Error()))
+		}
+	}
+	o.add(r, r.PID, stacks)
 }
 
 // add appends stacks of a process to a report, with what their threads wait

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path/filepath"
 	"time"
 )
 
@@ -75,7 +76,7 @@ func describe(f Frame) string {
 		text += fmt.Sprintf("  %s:%d", f.File, f.Line)
 	}
 	if f.Module != "" {
-		text += "  (" + f.Module + ")"
+		text += "  (" + filepath.Base(f.Module) + ")"
 	}
 	return text
 }

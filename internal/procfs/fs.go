@@ -29,6 +29,16 @@ func (fs FS) path(pid int, name ...string) string {
 	return filepath.Join(append([]string{fs.root, strconv.Itoa(pid)}, name...)...)
 }
 
+// File is the name under which we find a file of a process, which may see
+// another file system: the program itself even if it was removed.
+func (fs FS) File(pid int, path string) string {
+	exe := fs.path(pid, "exe")
+	if target, err := os.Readlink(exe); err == nil && strings.TrimSuffix(target, " (deleted)") == path {
+		return exe
+	}
+	return fs.path(pid, "root", path)
+}
+
 // read returns the beginning of a file, at most limit bytes.
 func read(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
