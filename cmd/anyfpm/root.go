@@ -24,6 +24,7 @@ const rootExamples = `  anyfpm run                         serve the examples on
   anyfpm check anyfpm.conf           is it right?
   anyfpm status                      all pools of the running service
   anyfpm reload                      take up a new configuration, losing no request
+  anyfpm trace 4711                  where in its code is that worker?
   anyfpm request 127.0.0.1:9000 /srv/www/hello.sh`
 
 // newRoot returns the whole command line.
@@ -61,7 +62,7 @@ func (a *app) newRoot() *cobra.Command {
 	}
 	root.AddCommand(
 		a.newRun(), a.newCheck(), a.newStatus(), a.newReload(), a.newStop(), a.newReopen(),
-		a.newRequest(), a.newVersion(), a.newSupervise(),
+		a.newRequest(), a.newTrace(), a.newVersion(), a.newSupervise(),
 	)
 	return root
 }
