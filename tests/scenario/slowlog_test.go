@@ -1,0 +1,63 @@
+//go:build integration
+
+package scenario
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/anyfpm/anyfpm/tests/harness"
+)
+
+// A slow request is in the slow log with the place in the code, whoever the
+// service runs as; the log is nobody else's business, and USR1 reopens it.
+func TestSlowlog(t *testing.T) {
+	const conf = oneWorker + "runner = python\nslowlog = {{LOG}}/slow.log\nrequest_slowlog_timeout = 1\n"
+	suite.Everybody(t, conf, func(t *testing.T, d *harness.Daemon) {
+		gate := d.Gate()
+		d.File("slow.py", fmt.Sprintf(`def query(path):
+    with open(path) as gate:
+        gate.readline()
+
+def page():
+    query(%q)
+
+page()
+print('Content-Type: text/plain\n\nok')
+`, gate.Path))
+		path := filepath.Join(d.Logs, "slow.log")
+		serve := func() {
+			slow := harness.Follow(t, path)
+			out := d.Go(harness.Request{Path: "/slow.py?a=b"})
+			slow.Expect(`^\[\d\d-\w{3}-\d{4} \d\d:\d\d:\d\d\]  \[pool www\] pid \d+$`)
+			slow.Expect(`^script_filename = ` + d.WWW + `/slow.py$`)
+			slow.Expect(`^\[0x[0-9a-f]{16}\] query\(\) ` + d.WWW + `/slow.py:3$`)
+			slow.Expect(`^\[0x[0-9a-f]{16}\] page\(\) ` + d.WWW + `/slow.py:6$`)
+			slow.Expect(`^# request: GET /slow.py\?a=b, slow after 1\.\d+s, queued for `)
+			slow.Expect(`^# waits in: read\(\d+ ` + gate.Path + `\)$`)
+			d.Log.Expect(`WARNING: \[pool www\] child \d+, script '` + d.WWW + `/slow.py' \(request: "GET /slow.py\?a=b"\) executing too slow \(1\.\d{6} sec\), logging$`)
+			gate.Open(1)
+			if res := <-out; res.Err != nil || res.Body != "ok\n" {
+				t.Errorf("the slow request got %q, %v", res.Body, res.Err)
+			}
+		}
+		serve()
+		if s := d.Status(); s.SlowRequests != 1 {
+			t.Errorf("%d slow requests are counted, want 1", s.SlowRequests)
+		}
+		info, err := os.Stat(path)
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("the slow log has the mode %v, %v", info.Mode(), err)
+		}
+
+		if err := os.Rename(path, path+".1"); err != nil {
+			t.Fatal(err)
+		}
+		d.Signal(syscall.SIGUSR1)
+		harness.Eventually(t, harness.Patience, func() error { _, err := os.Stat(path); return err })
+		serve()
+	})
+}
