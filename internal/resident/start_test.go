@@ -70,7 +70,8 @@ func TestPreloadMissing(t *testing.T) {
 	}
 }
 
-// TestPreloadPrints: what a module prints when it is loaded is in no response.
+// TestPreloadPrints: a module is found in runner.path[]; what it prints when
+// it is loaded is in no response.
 func TestPreloadPrints(t *testing.T) {
 	dir := t.TempDir()
 	for _, file := range []struct{ name, text string }{
@@ -79,13 +80,8 @@ func TestPreloadPrints(t *testing.T) {
 		check(t, os.WriteFile(dir+"/"+file.name, []byte(file.text), 0o644))
 	}
 	for ext, kind := range languages {
-		program, err := runtime.Load(kind)
-		check(t, err)
-		command := `export PYTHONPATH="$0" PERL5LIB="$0" RUBYLIB="$0"; exec "$@"`
-		args := append([]string{"-c", command, dir, program.Interpreter}, program.Args("test")...)
 		for _, zygotic := range []bool{false, true} {
-			w := launchCommand(t, program.Text, resident.Start{Preload: []string{"Loud"}, Zygote: zygotic, Once: zygotic}, "sh", args...)
-			w.awaitHello()
+			w := spawn(t, kind, resident.Start{Preload: []string{"Loud"}, Path: []string{"/nowhere", dir}, Zygote: zygotic, Once: zygotic})
 			if zygotic {
 				w = (&zygote{w, map[int]uint32{}}).fork()
 			}

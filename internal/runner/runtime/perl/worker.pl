@@ -141,6 +141,7 @@ sub leave {
 my $settings = Anyfpm::Wire::start();
 $0 = "anyfpm: pool $settings->{pool}";
 $once = $settings->{isolation} eq 'fork';
+unshift @INC, grep { length } split /\n/, $settings->{path};
 for my $module (grep { length } split /\n/, $settings->{preload}) {
     die "anyfpm: not the name of a module: $module\n" if $module !~ /\A\w+(?:::\w+)*\z/;
     require($module =~ s{::}{/}gr . '.pm');

@@ -6,13 +6,15 @@ import os
 import sys
 
 
-def load(name, path):
+def load(settings):
     """Import module:object, module:object.attribute or module:factory("argument").
 
-    The directories of path, or the working directory if there are none, come
-    first in sys.path.
+    The working directory is where modules are looked for if runner.path[]
+    names no directory.
     """
-    sys.path[:0] = [entry for entry in path.split("\n") if entry] or [os.getcwd()]
+    name = settings["application"]
+    if not settings.get("path"):
+        sys.path.insert(0, os.getcwd())
     module_name, colon, expression = name.partition(":")
     module = importlib.import_module(module_name)
     application = _evaluate(module, ast.parse(expression or "application", mode="eval").body)

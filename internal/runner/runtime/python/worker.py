@@ -20,6 +20,7 @@ def run(make_work):
     """
     control = Control(3)
     settings = control.start()
+    _set_path(settings.get("path", ""))
     _import_all(settings.get("preload", ""))
     work = make_work(settings, control)
     sys.stdout.flush()  # what a module has printed is in no response
@@ -32,6 +33,13 @@ def run(make_work):
     control.hello(work.inline)
     while True:
         work.serve(*control.receive())
+
+
+def _set_path(directories):
+    """Look for modules in directories first."""
+    if sys.path[:1] == [""]:
+        del sys.path[0]  # the working directory, because the program came on stdin
+    sys.path[:0] = filter(None, directories.split("\n"))
 
 
 def _import_all(names):

@@ -37,7 +37,7 @@ class Application:
         self._protect_stdout()
         self._errors = Errors()  # before the application's loggers take sys.stderr
         sys.stderr = io.TextIOWrapper(self._errors, "utf-8", "backslashreplace", "\n", write_through=True)
-        self._application = application.load(settings["application"], settings.get("path", ""))
+        self._application = application.load(settings)
 
     def compile(self, path):
         """There are no scripts to compile."""

@@ -8,6 +8,7 @@ module Anyfpm::Main
     worker = nil
     Kernel.at_exit { worker&.ending } # the first block given to it, called last
     offer { worker }
+    $LOAD_PATH.unshift(*settings["path"].split("\n"))
     settings["preload"].split("\n").each { |name| require name }
     $stdout.flush # what a library has printed is in no response
     if settings["role"] == "zygote"
