@@ -31,7 +31,6 @@ var poolLimits = group{
 		},
 		{
 			name:   "apparmor_hat",
-			effect: notYet,
 			hidden: true,
 			value:  inPool(text, func(p *Pool) *string { return &p.ApparmorHat }),
 			about:  "The AppArmor hat workers change into.",

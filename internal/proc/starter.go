@@ -95,6 +95,22 @@ func (s *Starter) Start(spec Spec, exited func(Exit)) (pid int, err error) {
 	return pid, err
 }
 
+// Do runs f on the thread that starts processes: what it changes of the thread
+// its later children inherit.
+func (s *Starter) Do(f func() error) (err error) {
+	done := make(chan struct{})
+	s.do(func(stopped bool) {
+		defer close(done)
+		if stopped {
+			err = ErrStopped
+			return
+		}
+		err = f()
+	})
+	<-done
+	return err
+}
+
 // KillOrphans kills the children of this process that were not started with
 // the Starter's [Reaper], and their descendants, but for those keep approves
 // of; see [Table.KillOrphans]. It mistakes no process for an orphan

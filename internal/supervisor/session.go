@@ -172,6 +172,11 @@ func (s *session) run() error {
 		helpers.Wait()
 	}()
 
+	if pool.ApparmorHat != "" {
+		if err := starter.Do(func() error { return proc.ChangeHat(pool.ApparmorHat) }); err != nil {
+			return err
+		}
+	}
 	s.sup, err = New(pool, s.log, l, run, &processes{starter, l}, host, s)
 	if err != nil {
 		return err
