@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"log/slog"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -94,6 +95,7 @@ func (s *Supervisor) lookAt(r *request, slot *pool.Worker, last bool) {
 	}
 	if last {
 		r.look.last, r.look.until = true, s.loop.Now()+lastPatience
+		r.look.event = r.slowEvent()
 		r.look.event.Event = eventTimeout
 	}
 	s.nextLook()
@@ -128,12 +130,20 @@ func observe(target *slowlog.Target, pid int, options slowlog.Options, patience 
 	if target == nil {
 		var err error
 		if target, err = slowlog.Open(pid, options); err != nil {
-			return nil, slowlog.Report{PID: pid, At: time.Now(), Notes: []string{printable(err.Error())}}
+			return nil, slowlog.Report{PID: pid, At: time.Now(), Notes: []string{printable(err.Error()) + procHint()}}
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	return target, target.Report(ctx)
+}
+
+// procHint says why no process is to be found in a chroot.
+func procHint() string {
+	if _, err := os.Stat("/proc/self"); err == nil {
+		return ""
+	}
+	return ": the pool's chroot has no /proc"
 }
 
 // looked ends a look. What it saw counts only if the process has served the
