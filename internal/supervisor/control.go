@@ -2,9 +2,11 @@ package supervisor
 
 import (
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/anyfpm/anyfpm/internal/proc"
 	"github.com/anyfpm/anyfpm/internal/runner"
 )
 
@@ -149,6 +151,22 @@ func (r *request) complete(e runner.Ending) {
 		return
 	}
 	r.End(e.AppStatus)
+}
+
+// endScripts answers the request of a forked worker that exited by itself and
+// did not say how its script ended, which scripts may have it do: by _exit, or
+// by exec of another program. The response is what they printed, as with CGI.
+func (w *worker) endScripts(exit proc.Exit) {
+	if !w.s.hasZygote || w.signal != 0 || !exit.Status.Exited() {
+		return
+	}
+	for _, l := range slices.Clone(w.links) {
+		if l.r != nil {
+			l.Drain(true, false)
+			l.End(runner.Ending{AppStatus: uint32(exit.Status.ExitStatus())})
+			l.release()
+		}
+	}
 }
 
 // leaving waits for the exit of a worker that said it will leave.

@@ -268,7 +268,13 @@ func (l *link) resume() {
 
 // peerClosed is the worker's end of the connection. If the worker is dying
 // its exit says why and comes in a moment.
+//
+// A forked worker may close its connection before its script is over, as exec
+// does; its stdout is still the response, and its exit the end.
 func (l *link) peerClosed() {
+	if l.s.hasZygote && l.r != nil {
+		return
+	}
 	l.close()
 	if l.r == nil {
 		l.w.linkLost(l)

@@ -1,6 +1,8 @@
 package supervisor
 
 import (
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -43,5 +45,38 @@ func TestPythonScripts(t *testing.T) {
 				t.Errorf("a large response has %d bytes", len(body))
 			}
 		})
+	}
+}
+
+// A script in a process of its own may end that process as it likes: what it
+// printed is the response, and it is not tried again.
+func TestForkedScriptsEndTheirProcess(t *testing.T) {
+	g := start(t, interpreter(config.RunnerPython, "fork"))
+	<-g.events.ready
+	const header = "import os\nprint('Content-Type: text/plain\\n\\nfirst', flush=True)\n"
+	tests := []struct {
+		name, text, body string
+		appStatus        uint32
+	}{
+		{"exit", header + "os._exit(0)\n", "first\n", 0},
+		{"exit with a code", header + "os._exit(3)\n", "first\n", 3},
+		{"exec", header + "os.execv('/bin/sh', ['sh', '-c', 'sleep 0.4; echo second; exit 4'])\n", "first\nsecond\n", 4},
+		{"closed descriptors", header + "os.closerange(3, 64)\nprint('second', flush=True)\nos._exit(0)\n", "first\nsecond\n", 0},
+		{"a child that stays", header + "os.fork() or os.execv('/bin/sleep', ['sleep', '20'])\nos._exit(0)\n", "first\n", 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := g.get(params(g.plain("end.py", tt.text)), "")
+			if _, body, _ := strings.Cut(got.stdout, "\r\n\r\n"); body != tt.body || got.end.AppStatus != tt.appStatus {
+				t.Errorf("got %q and status %d, want %q and %d", got.stdout, got.end.AppStatus, tt.body, tt.appStatus)
+			}
+		})
+	}
+	count := g.plain("count.py", "import os\nopen(os.path.join(os.path.dirname(__file__), 'count'), 'a').write('x')\nos._exit(0)\n")
+	if got := g.get(params(count), ""); !strings.HasPrefix(got.stdout, "Status: 502") {
+		t.Errorf("got %q of a script that prints nothing", got.stdout)
+	}
+	if ran, err := os.ReadFile(filepath.Join(g.dir, "count")); err != nil || len(ran) != 1 {
+		t.Errorf("the script that prints nothing ran %d times, %v", len(ran), err)
 	}
 }

@@ -401,6 +401,7 @@ func (w *worker) onExit(exit proc.Exit) {
 	w.stdout.toEnd()
 	w.stderr.toEnd()
 	w.readOutput()
+	w.endScripts(exit)
 	w.lines.flush(w)
 	d := death{exit: exit, stopped: w.stopped, signal: w.signal, early: !w.isReady}
 	w.s.count(&d)
