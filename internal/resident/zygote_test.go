@@ -242,10 +242,11 @@ func TestSupervisorDeath(t *testing.T) {
 		alone := spawn(t, languages[ext], resident.Start{})
 		check(t, unix.Close(alone.control))
 		alone.control = -1
-		go func() { _ = alone.cmd.Wait() }()
+		program, parent := alone.cmd, z.cmd
+		go func() { _ = program.Wait() }()
 		check(t, unix.Close(z.control))
 		z.control = -1
-		go func() { _ = z.cmd.Wait() }()
+		go func() { _ = parent.Wait() }()
 		eventually(t, "all are gone", func() bool { return !alive(alone.pid) && !alive(z.pid) && !alive(child.pid) })
 		alone.cmd, z.cmd = nil, nil
 	})
