@@ -153,7 +153,7 @@ var poolRunner = group{
 			origin: own,
 			value:  inPool(text, func(p *Pool) *string { return &p.RunnerApplication }),
 			syntax: "`module:callable`, or `module:factory()`",
-			about:  "The application of `runner = wsgi`, where it is required.",
+			about:  "The application of `runner = wsgi`, where it is required. The parentheses of a factory need quotes: `\"board:create_app()\"`.",
 		},
 		{
 			name:     "runner.concurrency",
