@@ -33,6 +33,7 @@ type slowLog struct {
 	current *look   // under way, nil for none
 	queue   []*look // at most one of a request
 	explain bool    // what hides the stacks has not been logged yet
+	lost    bool    // that entries are lost has been logged
 	helpers sync.WaitGroup
 }
 
@@ -171,6 +172,10 @@ func (s *Supervisor) logSlow(e *slowEvent) {
 	if l.explain && len(e.Stacks) == 0 && len(e.Notes) > 0 {
 		l.explain = false
 		s.log.Warn("a slow request has no stack in the slow log", slog.Int("pid", e.PID), slog.String("reason", e.Notes[0]))
+	}
+	if !l.lost && l.out.Dropped() > 0 { // earlier ones: it writes behind us
+		l.lost = true
+		s.log.Warn("the slow log cannot be written, entries are lost")
 	}
 	line, err := e.format(l.json, l.depth)
 	if err == nil {

@@ -17,12 +17,17 @@ import (
 func (g *rig) withSlowlog() string {
 	g.t.Helper()
 	path := filepath.Join(g.dir, "slow.log")
+	g.slowlogTo(path)
+	return path
+}
+
+func (g *rig) slowlogTo(path string) {
+	g.t.Helper()
 	fd, err := logfile.OpenFD(path)
 	if err != nil {
 		g.t.Fatal(err)
 	}
 	g.on(func(s *Supervisor) { s.OpenSlowlog(fd) })
-	return path
 }
 
 // slowPool makes requests slow after a short time.
@@ -212,4 +217,29 @@ func TestSlowlogOfAnotherRequest(t *testing.T) {
 	if text, err := os.ReadFile(slow); err != nil || len(text) > 0 {
 		t.Errorf("the slow log has %q, %v", text, err)
 	}
+}
+
+// A slow log on a full disk harms no request; the loss is counted, and said
+// once.
+func TestSlowlogOnFullDisk(t *testing.T) {
+	cfg := slowPool(defaults())
+	cfg.SlowlogTimeout, cfg.SlowlogRepeat = 100*time.Millisecond, 4
+	g := start(t, cfg)
+	<-g.events.ready
+	g.slowlogTo("/dev/full")
+	gate := g.fifo("gate")
+	script := g.script("x", "#!/bin/sh\nread x <\"$GATE\"\nprintf 'Content-Type: text/plain\\n\\nfine'\n")
+	got := make(chan reply, 1)
+	go func() { got <- g.get(params(script, "GATE", gate), "") }()
+	g.until("all looks are over", func(s *Supervisor) bool {
+		return strings.Count(g.log.String(), "executing too slow") == 5 && s.slowlog.current == nil
+	})
+	g.write(gate, "go\n")
+	if r := <-got; !strings.HasSuffix(r.stdout, "fine") {
+		t.Errorf("got %q", r.stdout)
+	}
+	if said := strings.Count(g.log.String(), "the slow log cannot be written"); said != 1 {
+		t.Errorf("the loss is said %d times", said)
+	}
+	g.until("the loss is counted", func(s *Supervisor) bool { return s.lostLines()["slow"] > 0 })
 }
