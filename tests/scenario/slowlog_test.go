@@ -61,3 +61,24 @@ print('Content-Type: text/plain\n\nok')
 		serve()
 	})
 }
+
+// A chroot without /proc hides the stacks; the entry is there and says so.
+func TestSlowlogInChroot(t *testing.T) {
+	needsRoot(t)
+	t.Parallel()
+	d := suite.Start(t, oneWorker+"chroot = {{WWW}}\nslowlog = {{LOG}}/slow.log\nrequest_slowlog_timeout = 1\n")
+	d.Program("slow.cgi", `
+#include <stdio.h>
+#include <unistd.h>
+int main(void)
+{
+	sleep(2);
+	printf("Content-Type: text/plain\n\nok");
+	return 0;
+}`, "-static")
+	slow := harness.Follow(t, filepath.Join(d.Logs, "slow.log"))
+	expectBody(t, d.Do(harness.Request{Path: "/slow.cgi", Root: "/"}), "ok")
+	slow.Expect(`^script_filename = /slow.cgi$`)
+	slow.Expect(`^# note: .*: the pool's chroot has no /proc$`)
+	d.Log.Expect(`WARNING: \[pool www\] a slow request has no stack in the slow log .*the pool's chroot has no /proc`)
+}
