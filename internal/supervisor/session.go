@@ -14,9 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"github.com/anyfpm/anyfpm/internal/config"
 	"github.com/anyfpm/anyfpm/internal/control"
 	"github.com/anyfpm/anyfpm/internal/logfile"
 	"github.com/anyfpm/anyfpm/internal/loop"
@@ -347,83 +344,4 @@ func (s *session) killLeftovers() {
 	if err := s.procs.KillOrphans(ctx, func(int) bool { return false }); err != nil {
 		s.log.Error(err.Error())
 	}
-}
-
-// confine applies the pool's limits and gives up root for good. Nothing of a
-// request has been read before.
-func (s *session) confine() (*proc.User, error) {
-	pool := &s.start.Pool
-	root := os.Geteuid() == 0
-	if pool.ProcessPriority != nil && root {
-		if err := proc.SetNice(*pool.ProcessPriority); err != nil {
-			return nil, err
-		}
-	}
-	if pool.RlimitCore != 0 {
-		value := uint64(pool.RlimitCore)
-		if pool.RlimitCore < 0 {
-			value = proc.Unlimited
-		}
-		if err := proc.SetLimit(proc.Limit{Resource: unix.RLIMIT_CORE, Value: value}); err != nil {
-			s.log.Error(err.Error())
-		}
-	}
-	var user *proc.User
-	if pool.User != "" && root {
-		var err error
-		if user, err = proc.LookupUser(pool.User, pool.Group); err != nil {
-			return nil, err
-		}
-	}
-	if pool.Chroot != "" && root {
-		if err := proc.Chroot(pool.Chroot); err != nil {
-			return nil, err
-		}
-	}
-	if pool.Chdir != "" {
-		if err := os.Chdir(pool.Chdir); err != nil {
-			return nil, fmt.Errorf("failed to chdir(%s): %w", pool.Chdir, err)
-		}
-	}
-	if user != nil {
-		if err := proc.DropTo(user); err != nil {
-			return nil, err
-		}
-	}
-	if pool.ProcessDumpable {
-		if err := proc.SetDumpable(true); err != nil {
-			return nil, err
-		}
-	}
-	return user, nil
-}
-
-// environment is what every worker of the pool gets: nothing but env[] and
-// the user's HOME and USER, unless clear_env = no. The first definition of a
-// variable wins.
-func environment(pool *config.Pool, user *proc.User) []string {
-	var env []string
-	seen := map[string]bool{}
-	set := func(key, value string) {
-		if !seen[key] {
-			seen[key] = true
-			env = append(env, key+"="+value)
-		}
-	}
-	for _, kv := range pool.Env {
-		set(kv.Key, kv.Value)
-	}
-	if user != nil && user.Name != "" {
-		set("USER", user.Name)
-		set("HOME", user.Home)
-	}
-	if pool.ClearEnv {
-		return env
-	}
-	for _, entry := range os.Environ() {
-		if key, value, ok := strings.Cut(entry, "="); ok {
-			set(key, value)
-		}
-	}
-	return env
 }
