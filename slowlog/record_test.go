@@ -12,6 +12,7 @@ import (
 	"github.com/anyfpm/anyfpm/internal/procmem"
 	"github.com/anyfpm/anyfpm/slowlog/internal/golden"
 	"github.com/anyfpm/anyfpm/slowlog/internal/recorded"
+	"github.com/anyfpm/anyfpm/slowlog/native"
 	"github.com/anyfpm/anyfpm/slowlog/stack"
 )
 
@@ -62,4 +63,35 @@ func record(t *testing.T, i golden.Interpreter, p *golden.Process, seed uint64) 
 		return
 	}
 	t.Fatalf("%s: nothing to record", i.Name)
+}
+
+// recordedSeed is the native program that is recorded: one with callbacks,
+// signal handlers and frames of variable size.
+const recordedSeed = 2
+
+// recordNative records the stack of a native program.
+func recordNative(t *testing.T, pid int) {
+	t.Helper()
+	fs := procfs.New("")
+	maps, err := fs.Maps(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	call, err := fs.Syscall(pid, pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := recorded.Native{Objects: procfs.Objects(maps), PC: call.PC, SP: call.SP, Pages: procmem.Pages{}}
+	m := procmem.NewMemory(procmem.NewProcess(pid), 0)
+	m.Observe(r.Pages.Put)
+	frames, why := native.New(r.Objects, nil).Unwind(m, r.PC, r.SP, MaxFrames)
+	if why != "" {
+		t.Fatal(why)
+	}
+	for _, f := range frames {
+		r.Functions = append(r.Functions, f.Func)
+	}
+	if err := recorded.WriteNative("native/testdata/recorded/program", r); err != nil {
+		t.Fatal(err)
+	}
 }

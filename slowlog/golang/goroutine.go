@@ -30,6 +30,15 @@ const (
 	dead      = 6
 )
 
+// A goroutine is one that was found.
+type goroutine struct {
+	id     uint64
+	state  uint32
+	doing  string
+	places []uint64 // innermost first; none of one that runs
+	cut    bool     // there are more
+}
+
 // Goroutines returns the stacks of the program's goroutines in a process that
 // runs it, at most so many as limits allow. It looks twice: a goroutine counts
 // that was at the same place both times. Those that are the runtime's own are
@@ -47,25 +56,20 @@ func (p *Program) Goroutines(m *procmem.Memory, limits stack.Limits) ([]stack.St
 	if err != nil {
 		return nil, err
 	}
-	at := map[uint64][]stack.Frame{}
+	at := map[uint64][]uint64{}
 	for _, g := range first {
-		at[g.id] = g.Frames
+		at[g.id] = g.places
 	}
 	rested := slices.DeleteFunc(second, func(g goroutine) bool {
-		frames, ok := at[g.id]
-		return !ok || !slices.Equal(frames, g.Frames)
+		places, ok := at[g.id]
+		return !ok || !slices.Equal(places, g.places)
 	})
-	out := group(rested)
-	return out[:min(len(out), limits.Threads)], nil
-}
-
-// Name is the language and the version the program was built with.
-func (p *Program) Name() string { return name + " " + p.version }
-
-// A goroutine is one that counts.
-type goroutine struct {
-	id uint64
-	stack.Stack
+	stacks, err := p.stacks(rested)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(stacks, func(a, b stack.Stack) int { return rank(a) - rank(b) })
+	return stacks[:min(len(stacks), limits.Threads)], nil
 }
 
 // walk reads all goroutines once.
@@ -74,31 +78,109 @@ func (p *Program) walk(m *procmem.Memory, limit int) ([]goroutine, error) {
 	array, count := r.U64(p.allgs), r.U64(p.allgs+8)
 	var out []goroutine
 	for i := range min(count, maxGoroutines) {
-		g, ok := p.goroutine(m, r.U64(array+i*8), limit)
+		addr := r.U64(array + i*8)
 		if r.Err() != nil {
 			break
 		}
-		if ok {
+		if g, ok := p.goroutine(m, addr, limit); ok {
 			out = append(out, g)
 		}
 	}
 	return out, r.Err()
 }
 
-// group makes one stack of goroutines that are at the same place.
-func group(all []goroutine) []stack.Stack {
+// goroutine reads one goroutine. ok is false for one that is not in use.
+func (p *Program) goroutine(m *procmem.Memory, addr uint64, limit int) (g goroutine, ok bool) {
+	r := procmem.NewReader(m)
+	g.state = r.U32(addr+p.status) & stateMask
+	if r.Err() != nil || g.state == idle || g.state == dead {
+		return g, false
+	}
+	g.id = r.U64(addr + p.id)
+	g.doing = p.doing(r, addr, g.state)
+	pc, sp, fp := r.U64(addr+p.pc), r.U64(addr+p.sp), r.U64(addr+p.fp)
+	if g.state == inSyscall {
+		pc, sp, fp = r.U64(addr+p.callPC), r.U64(addr+p.callSP), 0
+		if p.callFP != 0 {
+			fp = r.U64(addr + p.callFP)
+		}
+	}
+	if r.Err() != nil {
+		return g, false
+	}
+	if g.state != running {
+		g.places, g.cut = places(r, pc, sp, fp, limit)
+	}
+	return g, true
+}
+
+// places follows the frame pointers of a goroutine.
+func places(r *procmem.Reader, pc, sp, fp uint64, limit int) (out []uint64, cut bool) {
+	for pc != 0 && r.Err() == nil {
+		if len(out) == limit {
+			return out, true
+		}
+		out = append(out, pc)
+		if fp < sp || fp%8 != 0 {
+			break
+		}
+		pc, sp, fp = r.U64(fp+8), fp, r.U64(fp)
+		if fp <= sp {
+			fp = 0 // the last one, or nonsense
+		}
+		pc-- // the call, and not what comes after it
+	}
+	return out, false
+}
+
+// doing says what a goroutine is doing, in the words of Go's own traces.
+func (p *Program) doing(r *procmem.Reader, addr uint64, state uint32) string {
+	switch state {
+	case runnable:
+		return "runnable"
+	case running:
+		return "running: where cannot be told"
+	case inSyscall:
+		return "system call"
+	case waiting:
+		if p.waitReasons == 0 {
+			break
+		}
+		reason := p.waitReasons + uint64(r.U8(addr+p.waitReason))*16
+		words := procmem.NewReader(r.Memory())
+		if text := words.String(words.U64(reason), words.U64(reason+8), maxReason); text != "" {
+			return text
+		}
+	}
+	return "waiting"
+}
+
+// stacks names the frames of goroutines and makes one stack of those that are
+// at the same place.
+func (p *Program) stacks(all []goroutine) ([]stack.Stack, error) {
+	var unnamed []uint64
+	for _, g := range all {
+		unnamed = append(unnamed, g.places...)
+	}
+	if err := p.name(unnamed); err != nil {
+		return nil, err
+	}
 	var out []stack.Stack
 	index, count := map[string]int{}, map[int]int{}
 	for _, g := range all {
-		key := fmt.Sprint(len(g.Frames))
-		for _, f := range g.Frames {
-			key += fmt.Sprintf(" %x", f.Addr)
-		}
+		key := fmt.Sprint(g.places)
 		i, seen := index[key]
 		if !seen {
+			s := stack.Stack{
+				Runtime: p.Name(), Note: fmt.Sprintf("goroutine %d, %s", g.id, g.doing),
+				Frames: p.frames(g), Truncated: g.cut,
+			}
+			if g.state != running && housekeeping(s.Frames) {
+				continue
+			}
 			i = len(out)
 			index[key] = i
-			out = append(out, g.Stack)
+			out = append(out, s)
 		}
 		count[i]++
 	}
@@ -107,8 +189,29 @@ func group(all []goroutine) []stack.Stack {
 			out[i].Note += fmt.Sprintf(", and %d more like it", n-1)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b stack.Stack) int { return rank(a) - rank(b) })
+	return out, nil
+}
+
+// frames names the frames of a goroutine.
+func (p *Program) frames(g goroutine) []stack.Frame {
+	var out []stack.Frame
+	for _, pc := range g.places {
+		for _, f := range p.places[pc] {
+			if f.Func == "runtime.goexit" {
+				return out
+			}
+			f.Addr = pc
+			out = append(out, f)
+		}
+	}
 	return out
+}
+
+// housekeeping reports whether all frames are the runtime's own.
+func housekeeping(frames []stack.Frame) bool {
+	return !slices.ContainsFunc(frames, func(f stack.Frame) bool {
+		return !strings.HasPrefix(f.Func, "runtime.") || f.Func == "runtime.main"
+	})
 }
 
 // rank orders the main goroutine first and then those that run code outside
@@ -128,90 +231,4 @@ func rank(s stack.Stack) int {
 func ownCode(function string) bool {
 	first, _, nested := strings.Cut(function, "/")
 	return strings.HasPrefix(function, "main.") || nested && strings.Contains(first, ".")
-}
-
-// goroutine reads one goroutine. ok is false for one that does not count.
-func (p *Program) goroutine(m *procmem.Memory, g uint64, limit int) (_ goroutine, ok bool) {
-	r := procmem.NewReader(m)
-	state := r.U32(g+p.status) & stateMask
-	if r.Err() != nil || state == idle || state == dead {
-		return goroutine{}, false
-	}
-	pc, sp, fp := r.U64(g+p.pc), r.U64(g+p.sp), r.U64(g+p.fp)
-	if state == inSyscall {
-		pc, sp, fp = r.U64(g+p.callPC), r.U64(g+p.callSP), 0
-		if p.callFP != 0 {
-			fp = r.U64(g + p.callFP)
-		}
-	}
-	id := r.U64(g + p.id)
-	if r.Err() != nil {
-		return goroutine{}, false
-	}
-	st := stack.Stack{Runtime: p.Name(), Note: fmt.Sprintf("goroutine %d, %s", id, p.doing(r, g, state))}
-	if state == running {
-		st.Note += ": where cannot be told"
-		return goroutine{id, st}, true
-	}
-	st.Frames, st.Truncated = p.frames(m, pc, sp, fp, limit)
-	return goroutine{id, st}, len(st.Frames) > 0 && !housekeeping(st.Frames)
-}
-
-// doing says what a goroutine is doing, in the words of Go's own traces.
-func (p *Program) doing(r *procmem.Reader, g uint64, state uint32) string {
-	switch state {
-	case runnable:
-		return "runnable"
-	case running:
-		return "running"
-	case inSyscall:
-		return "system call"
-	case waiting:
-		if p.waitReasons == 0 {
-			break
-		}
-		reason := p.waitReasons + uint64(r.U8(g+p.waitReason))*16
-		words := procmem.NewReader(r.Memory())
-		if text := words.String(words.U64(reason), words.U64(reason+8), maxReason); text != "" {
-			return text
-		}
-	}
-	return "waiting"
-}
-
-// frames follows the frame pointers of a goroutine.
-func (p *Program) frames(m *procmem.Memory, pc, sp, fp uint64, limit int) (out []stack.Frame, truncated bool) {
-	r := procmem.NewReader(m)
-	for exact := true; r.Err() == nil; exact = false {
-		at := pc
-		if !exact {
-			at-- // the call, not what comes after it
-		}
-		file, line, fn := p.table.PCToLine(at - p.bias)
-		if fn == nil || fn.Name == "runtime.goexit" {
-			return out, false
-		}
-		if len(out) == limit {
-			return out, true
-		}
-		out = append(out, stack.Frame{Func: fn.Name, File: file, Line: line, Addr: pc})
-		if fp < sp || fp%8 != 0 {
-			return out, false
-		}
-		pc, sp, fp = r.U64(fp+8), fp, r.U64(fp)
-		if fp != 0 && fp <= sp {
-			fp = 0 // the last one, or nonsense
-		}
-	}
-	return out, false
-}
-
-// housekeeping reports whether all frames are the runtime's own.
-func housekeeping(frames []stack.Frame) bool {
-	for _, f := range frames {
-		if !strings.HasPrefix(f.Func, "runtime.") || f.Func == "runtime.main" {
-			return false
-		}
-	}
-	return true
 }

@@ -58,7 +58,7 @@ func Fuzz(f *testing.F, rt stack.Runtime) {
 	}
 	f.Fuzz(func(t *testing.T, which uint8, changes []byte) {
 		r := recordings[int(which)%len(recordings)]
-		r.Pages = hostile(r.Pages, changes)
+		r.Pages = Hostile(r.Pages, changes)
 		start := time.Now()
 		stacks, err := r.Walk(rt)
 		if took := time.Since(start); took > walkLimit {
@@ -78,9 +78,9 @@ func Fuzz(f *testing.F, rt stack.Runtime) {
 	})
 }
 
-// hostile copies pages and makes changes: each is four bytes, the number of a
+// Hostile copies pages and makes changes: each is four bytes, the number of a
 // word that holds something and the number of what replaces it.
-func hostile(pages procmem.Pages, changes []byte) procmem.Pages {
+func Hostile(pages procmem.Pages, changes []byte) procmem.Pages {
 	out := procmem.Pages{}
 	var places, values []uint64
 	bases := make([]uint64, 0, len(pages))
