@@ -310,3 +310,32 @@ func TestPerlOutOfMemory(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// TestMemory: a worker does not grow with its requests, not even by scripts
+// that leave cycles behind or are compiled each time.
+func TestMemory(t *testing.T) {
+	for ext, script := range map[string]string{
+		"py": "class Thing:\n    pass\ndef use(): return Thing\nthing = Thing()\nthing.self = thing\nthing.text = 'x' * 10000\nprint('ok')\n",
+		"pl": "my @list = (1 .. 500); my $text = 'x' x 10000;\nsub use_it { return scalar @list }\nour %table = (a => \\@list);\nprint use_it() ? \"ok\\n\" : '';\n",
+		"rb": "class Thing; def use; Limit; end; end\nLimit = 'x' * 10000\ndef helper; Thing.new; end\nhelper.use\nputs 'ok'\n",
+	} {
+		t.Run(languages[ext], func(t *testing.T) {
+			t.Parallel()
+			w := spawn(t, languages[ext], resident.Start{})
+			path := writeScript(t, "script."+ext, script)
+			run := func(n int) {
+				for range n {
+					if r := w.do(request{script: path, body: "body"}); r.stdout() != "ok\n" {
+						t.Fatalf("%+v", r)
+					}
+				}
+			}
+			run(1000)
+			before := privateMemory(t, w.pid)
+			run(4000)
+			if after := privateMemory(t, w.pid); after > before+6144 {
+				t.Errorf("worker has grown from %d to %d KB in 4000 requests", before, after)
+			}
+		})
+	}
+}

@@ -8,6 +8,7 @@ use B ();
 my %cache;    # by path
 my $limit  = 1000;
 my $serial = 0;
+my $again;    # whether the script that is being compiled was before
 
 # load returns the script at a path, and whether a zygote should know it. It
 # dies of what is wrong with the script.
@@ -16,6 +17,7 @@ sub load {
     my $script = $cache{$path};
     my $known  = $script && $script->{signature} eq signature($path);
     return ($script, 0) if $known and !($script->{used}++ and $script->{once});
+    $again = defined $script;
     forget($path);
     forget($_) for keys %cache >= $limit ? keys %cache : ();
     $script = compile($path);
@@ -35,9 +37,18 @@ sub preload {
     Anyfpm::Stdio::flush();    # what a module has printed is in no response
 }
 
+# forget frees a script.
 sub forget {
     my $script = delete $cache{ $_[0] } or return;
-    delete $Anyfpm::Script::{ $script->{package} . '::' };
+    my $package = "Anyfpm::Script::$script->{package}";
+    no strict 'refs';
+    for my $name (grep { defined &{"$package\::$_"} } keys %{"$package\::"}) {
+        my $code = \&{"$package\::$name"};
+        my $home = B::svref_2object($code)->STASH;
+        # Subs that call each other keep each other alive.
+        undef &$code if !$home->isa('B::SPECIAL') and $home->NAME eq $package;
+    }
+    delete $Anyfpm::Script::{"$script->{package}::"};
 }
 
 # signature is what changes when a file does.
@@ -88,9 +99,13 @@ sub compile {
     return $self;
 }
 
-# warning passes on what perl says of a script, but for the one thing that the
-# sub around the script brings about and that "captured" takes care of.
-sub warning { print STDERR @_ if $_[0] !~ /^Variable "[^"]+" will not stay shared/ }
+# warning passes on what perl says of a script, but for what only compiling it
+# in a sub, and more than once, brings about.
+sub warning {
+    return if $_[0] =~ /^Variable "[^"]+" will not stay shared/;
+    return if $again and $_[0] =~ /^(?:Constant )?[Ss]ubroutine \S+ redefined/;
+    print STDERR @_;
+}
 
 # ends is the interpreter's list of END blocks, the newest first.
 sub ends {
