@@ -324,6 +324,10 @@ func (c *conn) peerGone() {
 		return
 	}
 	c.eof = true
+	if c.sent < len(c.out) && !c.blocked {
+		// It may have closed only its half; what is said already is sent.
+		_, _ = loop.Write(c.fd, c.out[c.sent:])
+	}
 	if !c.dec.Boundary() && !c.lingering && len(c.reqs) > 0 {
 		c.s.log.Debug("client went away within a record", clientAttr(c))
 	}
