@@ -24,18 +24,19 @@ const (
 type Flags uint8
 
 const (
-	// Retire: the worker takes no further request. It may already be ending.
+	// Retire says that the worker takes no further request. It may be ending
+	// already.
 	Retire Flags = 1 << iota
-	// Failed: an uncaught exception ended the request. If the response has no
-	// header, it is a 500.
+	// Failed says that an uncaught exception ended the request. If the
+	// response has no header, it is a 500.
 	Failed
-	// Compiled: the worker had to compile the script. A zygote that is told
-	// to (COMPILE) spares its next workers that.
+	// Compiled says that the worker had to compile the script. A zygote that
+	// is told of it (COMPILE) spares the workers that it forks later.
 	Compiled
-	// DrainStdout: the worker's stdout may hold a part of the response. It is
-	// read until it is empty before the tail is passed on.
+	// DrainStdout says that the worker's stdout may hold a part of the
+	// response. It is read until it is empty before the tail is passed on.
 	DrainStdout
-	// DrainStderr: the same for stderr.
+	// DrainStderr says the same of stderr.
 	DrainStderr
 )
 
@@ -43,22 +44,22 @@ const (
 type EventKind uint8
 
 const (
-	// EventNone: all input is used; more is needed.
+	// EventNone means that all input is used and more is needed.
 	EventNone EventKind = iota
-	// EventHello: the worker is ready. Data is for [ParseHello].
+	// EventHello is a worker that is ready. Data is for [ParseHello].
 	EventHello
-	// EventFinish: the response is complete with the tail that follows; the
-	// worker still works on the request. Flags and Tail are set.
+	// EventFinish is a response that is complete with the tail that follows;
+	// the worker still works on the request. Flags and Tail are set.
 	EventFinish
-	// EventEnd: the request is over, and with the tail that follows its
+	// EventEnd is the end of a request, and with the tail that follows of its
 	// response. Flags, Status and Tail are set.
 	EventEnd
-	// EventTail: a piece of the tail of the preceding EventFinish or EventEnd.
+	// EventTail is a piece of the tail of the preceding EventFinish or EventEnd.
 	EventTail
-	// EventChild: a zygote's answer to the oldest FORK that has none. PID is
-	// set, and 0 when the fork failed.
+	// EventChild is a zygote's answer to the oldest FORK that has none. PID is
+	// set; it is 0 when the fork failed.
 	EventChild
-	// EventExited: a zygote's child has ended. PID and WaitStatus are set.
+	// EventExited is the end of a zygote's child. PID and WaitStatus are set.
 	EventExited
 )
 

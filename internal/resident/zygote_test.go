@@ -255,7 +255,7 @@ func TestSupervisorDeath(t *testing.T) {
 // A forked worker leads a process group, so that a supervisor can kill what a
 // script has started with it.
 func TestZygoteGroup(t *testing.T) {
-	eachZygote(t, resident.Start{Once: true}, func(t *testing.T, z *zygote, ext string) {
+	eachZygote(t, resident.Start{Once: true}, func(t *testing.T, z *zygote, _ string) {
 		w := z.fork()
 		group, err := unix.Getpgid(w.pid)
 		if err != nil || group != w.pid {

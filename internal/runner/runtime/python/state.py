@@ -24,7 +24,6 @@ class State:
         self._recursion = sys.getrecursionlimit()
         self._hooks = [(name, getattr(sys, name)) for name in _HOOKS]
         self._path = sys.path[:]
-        self._argv = sys.argv
         self._threads = _thread._count()
 
     def threads(self):

@@ -86,7 +86,7 @@ class Anyfpm::Worker
     path, count, *fields = fields
     ARGV.replace(fields.shift(count.to_i))
     fields.pop # what follows the last NUL
-    @state.environment = Hash[*fields]
+    @state.environment = fields.each_slice(2).to_h
     Dir.chdir(File.dirname(path))
     $0 = path
     Process.setproctitle(@title) # $0 has changed it
