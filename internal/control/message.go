@@ -24,6 +24,10 @@ const (
 	FDSlowlog   = "slowlog"
 )
 
+// FilesVariable tells a supervisor by its environment, before its first
+// message, the rlimit_files of its pool's processes.
+const FilesVariable = "ANYFPM_RLIMIT_FILES"
+
 // Messages of the master.
 type (
 	// Start is the first message to a supervisor and says all about its pool.

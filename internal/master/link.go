@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strconv"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/anyfpm/anyfpm/internal/config"
 	"github.com/anyfpm/anyfpm/internal/control"
 	"github.com/anyfpm/anyfpm/internal/logfile"
 	"github.com/anyfpm/anyfpm/internal/proc"
@@ -58,7 +61,7 @@ func (m *Master) connect(s *supervisor) (*link, error) {
 	m.helpers.Go(k.read)
 	path, args := m.opts.Supervisor(s.cfg.Name)
 	spec := proc.Spec{
-		Path: path, Args: args, Env: m.environ,
+		Path: path, Args: args, Env: m.supervisorEnviron(s.cfg),
 		Files:   []int{m.null, m.null, unix.Stderr, int(file.Fd())},
 		Setpgid: true,
 	}
@@ -69,6 +72,14 @@ func (m *Master) connect(s *supervisor) (*link, error) {
 		m.loop.Post(func() { s.exited(exit) })
 	})
 	return k, nil
+}
+
+// supervisorEnviron is the environment of a pool's supervisor.
+func (m *Master) supervisorEnviron(p *config.Pool) []string {
+	if p.RlimitFiles == 0 {
+		return m.environ
+	}
+	return append(slices.Clip(m.environ), control.FilesVariable+"="+strconv.Itoa(p.RlimitFiles))
 }
 
 func (k *link) started(pid int, err error) {

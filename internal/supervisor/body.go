@@ -202,6 +202,7 @@ func (r *request) bodyProgress() {
 	}
 	if r.phase == phaseRunning {
 		r.feed()
+		r.bodyMoved()
 	}
 	r.updatePause()
 }

@@ -3,11 +3,14 @@ package supervisor
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/anyfpm/anyfpm/internal/config"
+	"github.com/anyfpm/anyfpm/internal/control"
 	"github.com/anyfpm/anyfpm/internal/proc"
 )
 
@@ -88,4 +91,36 @@ func environment(pool *config.Pool, user *proc.User) []string {
 		}
 	}
 	return env
+}
+
+// limitFiles arranges that processes are born with rlimit_files. A Go program
+// raises its own soft limit at its start and gives the one it found back to
+// what it executes, so the program is executed once more with that limit.
+func limitFiles() error {
+	value, set := os.LookupEnv(control.FilesVariable)
+	if !set {
+		return nil
+	}
+	files, err := strconv.ParseUint(value, 10, 31)
+	if err != nil {
+		return fmt.Errorf("cannot read %s: %w", control.FilesVariable, err)
+	}
+	if err := os.Unsetenv(control.FilesVariable); err != nil {
+		return fmt.Errorf("cannot unset %s: %w", control.FilesVariable, err)
+	}
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return fmt.Errorf("cannot read the limit of open files: %w", err)
+	}
+	limit.Cur = files
+	limit.Max = max(limit.Max, files)
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		// As in php-fpm's children, that is no reason not to serve.
+		fmt.Fprintf(os.Stderr, "ERROR: failed to set rlimit_files for this pool. Please check your system limits or decrease rlimit_files. setrlimit(RLIMIT_NOFILE, %d): %v\n", files, err)
+		return nil
+	}
+	if err := syscall.Exec("/proc/self/exe", os.Args, os.Environ()); err != nil {
+		return fmt.Errorf("cannot execute the supervisor again: %w", err)
+	}
+	return nil
 }

@@ -299,3 +299,37 @@ func TestIdleConnections(t *testing.T) {
 		})
 	}
 }
+
+// A script may answer before it has read its body, and its client may stop
+// sending once it hears an answer, as nginx does: the answer waits.
+func TestAnswerWaitsForTheBody(t *testing.T) {
+	cfg := defaults()
+	cfg.BodyStreaming = true
+	g := start(t, cfg)
+	fifo := g.fifo("said")
+	script := g.script("s", "#!/bin/sh\necho A: b\necho\necho early\necho > "+fifo+"\nwc -c\n")
+	c := g.dial()
+	raw := encode(1, 0, append(params(script), "REQUEST_METHOD", "POST"), strings.Repeat("x", 200_000))
+	if _, err := c.Write(raw[:len(raw)/2]); err != nil {
+		t.Fatal(err)
+	}
+	g.readAll(fifo)
+	g.until("the answer is withheld", func(s *Supervisor) bool {
+		for c := range s.conns {
+			for _, r := range c.reqs {
+				return r.resp.began && len(c.out) == 0 && r.resp.withheld.records != nil
+			}
+		}
+		return false
+	})
+	if _, err := c.Write(raw[len(raw)/2:]); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := decode(t, got)[1]; !strings.HasSuffix(r.stdout, "early\n200000\n") {
+		t.Errorf("got %q", r.stdout)
+	}
+}

@@ -11,16 +11,17 @@ import (
 
 // A response is what has been said to the client so far.
 type response struct {
-	header  cgi.HeaderParser
-	began   bool // the header is out
-	muted   bool // nobody listens, or an answer of our own has been given
-	head    bool // HEAD: the body is not passed on
-	status  int
-	bytes   int64  // of the body, as the worker sent it
-	held    []byte // FCGI_STDERR that waits for the header
-	dropped int64  // FCGI_STDERR that found no place
-	saidErr bool   // FCGI_STDERR was used and wants an end
-	refused bool   // what the worker says is of no use to anybody
+	withheld withheld
+	header   cgi.HeaderParser
+	began    bool // the header is out
+	muted    bool // nobody listens, or an answer of our own has been given
+	head     bool // HEAD: the body is not passed on
+	status   int
+	bytes    int64  // of the body, as the worker sent it
+	held     []byte // FCGI_STDERR that waits for the header
+	dropped  int64  // FCGI_STDERR that found no place
+	saidErr  bool   // FCGI_STDERR was used and wants an end
+	refused  bool   // what the worker says is of no use to anybody
 }
 
 // mute discards what the worker says from here on.
@@ -32,7 +33,10 @@ func (p *response) reset() {
 	p.held = p.held[:0]
 }
 
-func (p *response) discard(s *Supervisor) { s.release(p.held) }
+func (p *response) discard(s *Supervisor) {
+	s.release(p.held)
+	p.withheld.discard(s)
+}
 
 // Stdout implements runner.Sink: a piece of the response.
 func (r *request) Stdout(p []byte) {
@@ -59,7 +63,7 @@ func (r *request) Stdout(p []byte) {
 	}
 	r.resp.bytes += int64(len(p))
 	if !r.resp.head {
-		r.c.write(fcgi.AppendStream(r.c.output(), fcgi.TypeStdout, r.id, p))
+		r.write(fcgi.AppendStream(r.output(), fcgi.TypeStdout, r.id, p))
 	}
 }
 
@@ -71,7 +75,7 @@ func (r *request) sendHeader(body []byte) {
 	if r.resp.head {
 		body = nil
 	}
-	r.c.write(appendPair(r.c.output(), r.id, r.resp.header.Bytes(), body))
+	r.write(appendPair(r.output(), r.id, r.resp.header.Bytes(), body))
 	r.sendHeld()
 }
 
@@ -93,7 +97,7 @@ func appendPair(dst []byte, id uint16, header, body []byte) []byte {
 // sendHeld sends the FCGI_STDERR that waited for the header.
 func (r *request) sendHeld() {
 	if len(r.resp.held) > 0 && r.c != nil {
-		r.c.write(fcgi.AppendStream(r.c.output(), fcgi.TypeStderr, r.id, r.resp.held))
+		r.write(fcgi.AppendStream(r.output(), fcgi.TypeStderr, r.id, r.resp.held))
 		r.resp.saidErr = true
 	}
 	r.s.release(r.resp.held)
@@ -114,7 +118,7 @@ func (r *request) Stderr(p []byte) {
 	}
 	if r.resp.began {
 		r.resp.saidErr = true
-		r.c.write(fcgi.AppendStream(r.c.output(), fcgi.TypeStderr, r.id, p))
+		r.write(fcgi.AppendStream(r.output(), fcgi.TypeStderr, r.id, p))
 		return
 	}
 	if r.resp.held == nil {
@@ -169,6 +173,7 @@ func (r *request) end(appStatus uint32, status fcgi.ProtocolStatus) {
 		return
 	}
 	r.sendHeld()
+	r.passOn()
 	b := r.c.output()
 	if r.s.compat.php {
 		appStatus = 0 // and php-fpm leaves out the ends of its streams

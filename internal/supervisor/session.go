@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -13,6 +14,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/anyfpm/anyfpm/internal/control"
 	"github.com/anyfpm/anyfpm/internal/logfile"
@@ -48,6 +51,11 @@ type session struct {
 // the master says which pool it is. Main returns when the pool has ended: nil
 // if the master asked for it.
 func Main(fd int) error {
+	if err := limitFiles(); err != nil {
+		return err
+	}
+	// What the master inherited without knowing is not for scripts.
+	_ = unix.CloseRange(uint(fd)+1, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
 	debug.SetGCPercent(gcPercent)
 	title := proc.TakeTitle()
 	// The master decides about the end; signals to the whole group or unit
