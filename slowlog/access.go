@@ -64,7 +64,7 @@ func become(owner procfs.Owner) error {
 
 // whyDenied is the one note on a process that may not be read: what is
 // missing, and what helps.
-func whyDenied(pid int, owner procfs.Owner) string {
+func whyDenied(owner procfs.Owner) string {
 	var hint string
 	scope, _ := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope")
 	switch me := os.Geteuid(); {
@@ -79,5 +79,5 @@ func whyDenied(pid int, owner procfs.Owner) string {
 	default:
 		hint = "it has made itself unreadable (process.dumpable) or has more capabilities: CAP_SYS_PTRACE is needed"
 	}
-	return fmt.Sprintf("stacks cannot be read: no permission for process %d: %s", pid, hint)
+	return "stacks cannot be read, there is no permission: " + hint
 }

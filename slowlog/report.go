@@ -24,6 +24,16 @@ type Report struct {
 	Children []Child `json:"children,omitempty"`
 	// Notes say what could not be found out, and why.
 	Notes []string `json:"notes,omitempty"`
+	// Advice is the note that whoever runs the service should be told once: a
+	// permission that is missing, an interpreter that is not known. It does
+	// not depend on the moment.
+	Advice string `json:"-"`
+}
+
+// advise adds a note that is also advice.
+func (r *Report) advise(note string) {
+	r.Notes = append(r.Notes, note)
+	r.Advice = note
 }
 
 // A Frame is one call in progress.

@@ -8,7 +8,10 @@ const maxStacks = 8
 // scriptStacks adds the stacks of the interpreter that a process is.
 func (o *observer) scriptStacks(p *program, r *Report) {
 	stacks, err := p.walk(o.opt)
-	if err != nil {
+	switch {
+	case err != nil && p.sampler == nil:
+		r.advise(clean(err.Error()))
+	case err != nil:
 		r.Notes = append(r.Notes, clean(err.Error()))
 	}
 	o.add(r, r.PID, stacks)
@@ -37,10 +40,11 @@ func (o *observer) childStacks(r *Report) {
 // none that can be read.
 func (o *observer) nativeStacks(p *program, r *Report) {
 	stacks, reason, err := p.walkNative(o.opt)
-	for _, note := range []error{reason, err} {
-		if note != nil {
-			r.Notes = append(r.Notes, clean(note.Error()))
-		}
+	if reason != nil {
+		r.advise(clean(reason.Error()))
+	}
+	if err != nil {
+		r.Notes = append(r.Notes, clean(err.Error()))
 	}
 	o.add(r, r.PID, stacks)
 }
@@ -66,6 +70,9 @@ func (o *observer) add(r *Report, pid int, stacks []stack.Stack) {
 func cleanStack(s *stack.Stack) {
 	s.Runtime = clean(s.Runtime)
 	s.Note = clean(s.Note)
+	if s.Frames == nil {
+		s.Frames = []Frame{} // none, and not unknown
+	}
 	for i := range s.Frames {
 		f := &s.Frames[i]
 		f.Func, f.Bare, f.File, f.Module = clean(f.Func), clean(f.Bare), clean(f.File), clean(f.Module)

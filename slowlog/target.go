@@ -95,7 +95,7 @@ func (t *Target) sample(at time.Time) Report {
 	}
 	t.owner = nil
 	t.surroundings(&r)
-	r.Notes = append(r.Notes, whyDenied(t.pid, owner))
+	r.advise(whyDenied(owner))
 	return r
 }
 

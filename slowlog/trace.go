@@ -44,20 +44,7 @@ func Trace(w io.Writer, pid int) error {
 }
 
 func writeStack(out io.Writer, s Stack) {
-	fmt.Fprintf(out, "\n%s", s.Runtime)
-	if s.PID != 0 {
-		fmt.Fprintf(out, ", process %d", s.PID)
-	}
-	if s.TID != 0 {
-		fmt.Fprintf(out, ", thread %d", s.TID)
-	}
-	if s.Note != "" {
-		fmt.Fprintf(out, " (%s)", s.Note)
-	}
-	fmt.Fprintln(out)
-	if s.Wait != nil {
-		fmt.Fprintf(out, "  waits in  %s\n", s.Wait)
-	}
+	fmt.Fprintf(out, "\n%s\n", title(s))
 	for _, f := range s.Frames {
 		fmt.Fprintf(out, "  %s\n", describe(f))
 	}

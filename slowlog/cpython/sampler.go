@@ -15,6 +15,10 @@ const (
 	maxString       = 4096   // characters
 )
 
+// moduleName is what the code of a module is called: of the program, or of one
+// that is being imported.
+const moduleName = "<module>"
+
 // The owners of a frame that are the C stack and no Python code.
 const firstForeignOwner = 3
 
@@ -94,6 +98,9 @@ func (s *sampler) frames(r *procmem.Reader, thread uint64, limit int, st *stack.
 		}
 		frame = r.U64(frame + s.framePrevious)
 	}
+	if last := len(st.Frames) - 1; last >= 0 && st.Frames[last].Kind == stack.Include {
+		st.Frames[last].Kind = stack.Main
+	}
 }
 
 func (s *sampler) frame(r *procmem.Reader, frame uint64) stack.Frame {
@@ -110,6 +117,9 @@ func (s *sampler) frame(r *procmem.Reader, frame uint64) stack.Frame {
 		Func: s.str(r, r.U64(code+function)),
 		File: s.str(r, r.U64(code+s.codeFile)),
 		Addr: frame,
+	}
+	if f.Func == moduleName {
+		f.Kind = stack.Include
 	}
 	first := int(int32(r.U32(code + s.codeFirstLine)))
 	table := r.U64(code + s.codeLines)

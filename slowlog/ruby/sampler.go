@@ -129,8 +129,11 @@ func (s *sampler) frame(r *procmem.Reader, frame, iseq, pc uint64) stack.Frame {
 		Line: s.line(r, body, pc),
 		Addr: frame,
 	}
-	if f.Func == "<main>" {
+	switch f.Func {
+	case "<main>":
 		f.Kind = stack.Main
+	case "<top (required)>":
+		f.Kind = stack.Include
 	}
 	return f
 }
