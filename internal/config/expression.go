@@ -35,7 +35,7 @@ func (p *parser) expression() string {
 			a |= b
 		case '&':
 			a &= b
-		case '^':
+		default: // '^'
 			a ^= b
 		}
 		left = strconv.Itoa(int(a))
@@ -72,6 +72,7 @@ func (p *parser) operand() string {
 			p.advance()
 		}
 		return inner
+	default:
 	}
 	if !startsString(p.ahead.kind) {
 		p.unexpected()

@@ -60,7 +60,7 @@ func TestEveryFaultIsListed(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	files := map[string]string{
-		"main.conf":  "[global]\nlog_limit = 5\nlog_levle = debug\n[a]\npm = elastic\nlisten = 9000\ninclude = ${DIR}/inc/*.conf\n[c]\nlisten = 9000\n",
+		"main.conf":  "[global]\nlog_limit = 5\nlog_levl = debug\n[a]\npm = elastic\nlisten = 9000\ninclude = ${DIR}/inc/*.conf\n[c]\nlisten = 9000\n",
 		"inc/1.conf": "pm.max_children = x\n[b]\nlisten = 9001\npm = dynamic\npm.max_children = 5\npm.min_spare_servers = 6\npm.max_spare_servers = 1\n",
 		"inc/2.conf": "clear_env = \"yes\n",
 	}
@@ -78,7 +78,7 @@ func TestEveryFaultIsListed(t *testing.T) {
 	if c != nil {
 		t.Error("a faulty configuration was returned")
 	}
-	want := `ERROR: [main.conf:3] unknown entry 'log_levle'; did you mean 'log_level'?
+	want := `ERROR: [main.conf:3] unknown entry 'log_levl'; did you mean 'log_level'?
 ERROR: [main.conf:5] unable to parse value for entry 'pm': invalid process manager (static, dynamic or ondemand)
 ERROR: [DIR/inc/1.conf:1] unable to parse value for entry 'pm.max_children': is not a valid number (greater or equal than zero)
 ERROR: Unable to include DIR/inc/1.conf from main.conf at line 7 (main.conf:7)

@@ -118,21 +118,21 @@ func corpusEnv(dir string) func(string) string {
 var syntaxPlace = regexp.MustCompile(`^ERROR: \[[^]]*:\d+\] syntax error`)
 
 // compare reports where our verdict differs from php-fpm's.
-func compare(real, ours verdict) []string {
+func compare(theirs, ours verdict) []string {
 	var differences []string
-	differ := func(what, theirs, mine string) {
-		differences = append(differences, what+":\n\tphp-fpm: "+theirs+"\n\tanyfpm:  "+mine)
+	differ := func(what, php, mine string) {
+		differences = append(differences, what+":\n\tphp-fpm: "+php+"\n\tanyfpm:  "+mine)
 	}
 	mine := syntaxPlace.ReplaceAllString(ours.fault, "ERROR: syntax error")
-	if !strings.HasPrefix(mine, real.fault) || (mine == "") != (real.fault == "") {
-		differ("first fault", real.fault, mine)
+	if !strings.HasPrefix(mine, theirs.fault) || (mine == "") != (theirs.fault == "") {
+		differ("first fault", theirs.fault, mine)
 		return differences
 	}
-	if real.trailer != ours.trailer {
-		differ("trailer", real.trailer, ours.trailer)
+	if theirs.trailer != ours.trailer {
+		differ("trailer", theirs.trailer, ours.trailer)
 	}
 	rest := ours.remarks
-	for _, remark := range real.remarks {
+	for _, remark := range theirs.remarks {
 		found := false
 		for i, r := range rest {
 			if r == remark {
@@ -144,10 +144,10 @@ func compare(real, ours verdict) []string {
 			differ("remark", remark, strings.Join(ours.remarks, "\n\t\t"))
 		}
 	}
-	for i := range max(len(real.dump), len(ours.dump)) {
+	for i := range max(len(theirs.dump), len(ours.dump)) {
 		var theirs, mine string
-		if i < len(real.dump) {
-			theirs = real.dump[i]
+		if i < len(theirs.dump) {
+			theirs = theirs.dump[i]
 		}
 		if i < len(ours.dump) {
 			mine = ours.dump[i]

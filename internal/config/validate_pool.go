@@ -126,6 +126,7 @@ func (c *poolCheck) manager() {
 		c.dynamic()
 	case Ondemand:
 		c.ondemand()
+	case Static:
 	}
 }
 

@@ -39,7 +39,7 @@ func roundTrip(socket string, params []Param) (stdout, stderr string, err error)
 	if err != nil {
 		return "", "", err
 	}
-	defer conn.Close() //nolint:errcheck // read only by now
+	defer conn.Close()
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		return "", "", err
 	}

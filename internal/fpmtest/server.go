@@ -44,7 +44,7 @@ func Start(t testing.TB, pool ...string) *Server {
 		if _, err := process.Wait(); err != nil {
 			t.Error(err)
 		}
-		out.Close() //nolint:errcheck // read only
+		out.Close()
 	})
 	if err := out.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
@@ -64,7 +64,7 @@ func Start(t testing.TB, pool ...string) *Server {
 func Check(t testing.TB, pool ...string) string {
 	t.Helper()
 	process, out := run(t, filepath.Join(t.TempDir(), "fpm.sock"), pool, "-t")
-	defer out.Close() //nolint:errcheck // read only
+	defer out.Close()
 	printed, err := io.ReadAll(out)
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +88,7 @@ func run(t testing.TB, socket string, pool []string, flags ...string) (*os.Proce
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer in.Close() //nolint:errcheck // the child's end
+	defer in.Close()
 	argv := append([]string{Binary, "-n", "-R", "-y", config}, flags...)
 	process, err := os.StartProcess(Binary, argv, &os.ProcAttr{
 		Dir:   dir,
@@ -96,7 +96,7 @@ func run(t testing.TB, socket string, pool []string, flags ...string) (*os.Proce
 		Files: []*os.File{nil, in, in},
 	})
 	if err != nil {
-		out.Close() //nolint:errcheck // the test ends
+		out.Close()
 		t.Fatalf("cannot run a real php-fpm to compare with (apt-get install php8.2-fpm): %v", err)
 	}
 	return process, out

@@ -21,7 +21,7 @@ func Output(log *slog.Logger, source string, line []byte) {
 	if source != "" {
 		source += ": "
 	}
-	log.Warn(source + string(line)) //nolint:sloglint // the worker's words
+	log.Warn(source + string(line))
 }
 
 func (h *handler) output(source string, line []byte) {

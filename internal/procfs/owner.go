@@ -38,8 +38,8 @@ func parseOwner(status string) (Owner, error) {
 		default:
 			continue
 		}
-		var real int
-		if _, err := fmt.Sscan(line[len("Uid:"):], &real, effective); err != nil {
+		var realID int
+		if _, err := fmt.Sscan(line[len("Uid:"):], &realID, effective); err != nil {
 			return Owner{}, fmt.Errorf("%q: %w", line, err)
 		}
 		found++
