@@ -145,15 +145,15 @@ func compare(theirs, ours verdict) []string {
 		}
 	}
 	for i := range max(len(theirs.dump), len(ours.dump)) {
-		var theirs, mine string
+		var php, mine string
 		if i < len(theirs.dump) {
-			theirs = theirs.dump[i]
+			php = theirs.dump[i]
 		}
 		if i < len(ours.dump) {
 			mine = ours.dump[i]
 		}
-		if theirs != mine {
-			differ("dump", theirs, mine)
+		if php != mine {
+			differ("dump", php, mine)
 			break
 		}
 	}
