@@ -5,12 +5,12 @@ CC        ?= cc
 PREFIX    ?= /usr/local
 FUZZTIME  ?= 1m
 SCENARIOS ?= ./tests/...
-PHPT      ?= ../shared/tools/phpt
+PHPT      ?= tests/phpt
 
 # Set these for one run: make test TESTFLAGS='-run TestQueue -v'
 TESTFLAGS  ?=
 BENCHFLAGS ?=
-PHPTFLAGS  ?= -q
+PHPTFLAGS  ?= -q -k $(PHPT)/known-failures.tsv
 
 BIN  := bin/anyfpm
 # The race detector needs a C compiler; anyfpm itself does not.
@@ -18,7 +18,7 @@ RACE := $(if $(shell command -v $(CC)),-race)
 TOOL := $(GO) tool -modfile=tools/go.mod
 
 .DEFAULT_GOAL := build
-.PHONY: help build run examples test test-deps test-unit test-scenarios test-phpt lint fmt fuzz bench install clean
+.PHONY: help build run examples test test-deps test-unit test-scenarios test-phpt test-phpt-quick lint fmt fuzz bench install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,7 +33,7 @@ examples: ## compile what the examples have in C
 	@if command -v $(CC) >/dev/null; then $(MAKE) --no-print-directory -C examples/quickstart CC='$(CC)'; \
 	else echo 'no C compiler: examples/quickstart goes without its C example'; fi
 
-test: test-deps test-unit test-scenarios ## everything that must hold before a change goes in
+test: test-deps test-unit test-scenarios test-phpt-quick ## everything that must hold before a change goes in
 
 # What cannot be installed is named by the tests that want it.
 test-deps: ## as root: install the packages that the tests use
@@ -45,8 +45,16 @@ test-unit: ## the packages by themselves, with the race detector
 test-scenarios: ## the real binary behind a real nginx, as this user and, for root, as nobody too
 	$(GO) test -tags=integration -count=1 -p=1 -parallel=8 -timeout=8m $(TESTFLAGS) $(SCENARIOS)
 
-test-phpt: build ## php-fpm's own test suite, from the directory PHPT, against bin/anyfpm
-	FPM_ARGS='--php' $(PHPT)/run.sh $(PHPTFLAGS) $(BIN)
+test-phpt: build ## php-fpm's own test suite against bin/anyfpm; Debian has it
+	$(PHPT)/get-suite.sh
+	FPM_ARGS='--php' $(PHPT)/run.sh $(PHPTFLAGS) -o bin/phpt $(BIN)
+
+# A part that takes seconds, where the suite is already.
+PHPT_QUICK := 'bug684*' 'bug76922*' 'config-*' 'fcgi-env-pif-apache-h*' 'gh8885*' 'log-bwd-m*' log-suppress-output 'status-*'
+
+test-phpt-quick: build
+	@if $(PHPT)/get-suite.sh -n; then FPM_ARGS='--php' $(PHPT)/run.sh $(PHPTFLAGS) -o bin/phpt-quick $(BIN) $(PHPT_QUICK); \
+	else echo "php-fpm's own test suite is not on this machine; make test-phpt gets it"; fi
 
 lint: ## gofmt, go vet, staticcheck and the house set of golangci-lint, at pinned versions
 	$(GO) vet -tags=integration ./...

@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
+
+	"github.com/anyfpm/anyfpm/internal/phpini"
 )
 
 // phpFlags are the options of php-fpm that do not run a service.
@@ -45,8 +47,10 @@ func (a *app) asPHPFPM(f *rootFlags) error {
 	case f.usage:
 		a.printPHPUsage()
 		return nil
+	case f.version && (f.php || a.php()):
+		return a.printPHPVersion(&f.serviceFlags)
 	case f.version:
-		return a.printVersion(f.php || a.php())
+		return a.printVersion(false)
 	case f.info:
 		return a.execPHP("-i", &f.serviceFlags)
 	case f.modules:
@@ -68,7 +72,7 @@ func (a *app) execPHP(option string, f *serviceFlags) error {
 		return &exit{code: exitSoftware, err: err}
 	}
 	args := append(append([]string{program}, f.phpArguments()...), option)
-	if err := unix.Exec(program, args, a.environ); err != nil {
+	if err := unix.Exec(program, args, phpini.Standalone(a.environ)); err != nil {
 		return &exit{code: exitSoftware, err: fmt.Errorf("cannot execute %s: %w", program, err)}
 	}
 	return nil

@@ -30,7 +30,9 @@ type Writer struct {
 
 	mu      sync.Mutex
 	pending []byte
-	next    int // the descriptor to go on with, or -1
+	writing bool            // lines that are no longer pending
+	waiting []chan struct{} // of Sync, closed when nothing is left to write
+	next    int             // the descriptor to go on with, or -1
 	closed  bool
 	dropped uint64
 }
@@ -70,6 +72,27 @@ func (w *Writer) Write(lines []byte) (int, error) {
 	w.mu.Unlock()
 	w.signal()
 	return len(lines), nil
+}
+
+// Sync waits until all lines are written, but no longer than d: a disk or pipe
+// may be stuck.
+func (w *Writer) Sync(d time.Duration) {
+	done := make(chan struct{})
+	w.mu.Lock()
+	idle := w.closed || len(w.pending) == 0 && !w.writing
+	if !idle {
+		w.waiting = append(w.waiting, done)
+	}
+	w.mu.Unlock()
+	if idle {
+		return
+	}
+	timeout := time.NewTimer(d)
+	defer timeout.Stop()
+	select {
+	case <-done:
+	case <-timeout.C:
+	}
 }
 
 // Swap makes fd, which the Writer takes over, the log of all lines not yet
@@ -142,6 +165,7 @@ func (w *Writer) run() {
 	for range w.wake {
 		w.mu.Lock()
 		lines, w.pending = w.pending, lines[:0]
+		w.writing = len(lines) > 0
 		next, closed := w.next, w.closed
 		w.next = -1
 		w.mu.Unlock()
@@ -149,15 +173,26 @@ func (w *Writer) run() {
 			_ = unix.Close(fd) // -1 at first; a log's data is not lost by close
 			fd = next
 		}
-		if lost := writeLines(fd, lines); lost > 0 {
-			w.mu.Lock()
-			w.dropped += lost
-			w.mu.Unlock()
-		}
+		w.wrote(writeLines(fd, lines))
 		if closed {
 			return
 		}
 	}
+}
+
+// wrote notes that what was taken is written but for what is lost.
+func (w *Writer) wrote(lost uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.dropped += lost
+	w.writing = false
+	if len(w.pending) > 0 {
+		return
+	}
+	for _, done := range w.waiting {
+		close(done)
+	}
+	w.waiting = nil
 }
 
 // writeLines writes whole lines in pieces that a pipe takes at once, and

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -234,4 +235,36 @@ func pipe(t *testing.T) (*os.File, int) {
 	}
 	t.Cleanup(func() { r.Close() })
 	return r, fd
+}
+
+// Sync returns when the lines are written, and in time when they cannot be.
+func TestWriterSync(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	w, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 100 {
+		write(t, w, "line\n")
+		w.Sync(time.Minute)
+		if text, err := os.ReadFile(path); err != nil || len(text) != 5*(n+1) {
+			t.Fatalf("after %d lines the file has %d bytes, %v", n+1, len(text), err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.Sync(time.Minute)
+
+	var pipe [2]int
+	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	w = FromFD(pipe[1])
+	write(t, w, strings.Repeat("0123456789abcde\n", 1<<13)) // more than a pipe holds
+	w.Sync(time.Millisecond)
+	_ = unix.Close(pipe[0]) // which ends the writing
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
 }

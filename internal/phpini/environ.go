@@ -53,3 +53,16 @@ func Arguments(options []string, pool *config.Pool, dir string) []string {
 	}
 	return args
 }
+
+// Standalone returns env without the variables that make php-cgi think that a
+// web server called it, in which case it looks at no option.
+func Standalone(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		switch name {
+		case "SERVER_SOFTWARE", "SERVER_NAME", "GATEWAY_INTERFACE", "REQUEST_METHOD":
+			return true
+		}
+		return false
+	})
+}

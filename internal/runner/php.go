@@ -38,6 +38,7 @@ func newPHP(pool *config.Pool, env []string) (*PHP, error) {
 func (p *PHP) Inquiry() Plan {
 	plan := p.plan
 	plan.Program = []byte(phpInquiry)
+	plan.Env = phpini.Standalone(plan.Env)
 	plan.Args = append(slices.Clone(plan.Args), "-q",
 		"-d", "auto_prepend_file=", "-d", "auto_append_file=", "-d", "opcache.enable=0", "-d", "opcache.preload=")
 	return plan

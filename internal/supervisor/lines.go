@@ -149,6 +149,7 @@ func (s *Supervisor) workerSaid(pid int, on stream, line []byte) {
 		}
 		return
 	}
+	s.said = true
 	logfile.Output(s.log, source, line)
 }
 

@@ -29,6 +29,9 @@ const (
 	// lastKill bounds the time for killing what the pool's processes left
 	// behind when the supervisor ends.
 	lastKill = 2 * time.Second
+	// logPatience is how long a response waits for the lines of its worker to
+	// be in the log first.
+	logPatience = 10 * time.Millisecond
 	// gcPercent makes the garbage collector run early: the heap is small and
 	// there is one supervisor per pool.
 	gcPercent = 50
@@ -189,6 +192,9 @@ func (s *session) run() error {
 	defer s.sup.Close()
 	s.sup.generation, s.sup.masterPID = s.start.Generation, s.start.MasterPID
 	s.sup.logLimit = s.start.Global.LogLimit
+	if s.errors != nil {
+		s.sup.syncLog = func() { s.errors.Sync(logPatience) }
+	}
 	s.sup.compat.holding = s.sup.compat.php
 	s.connectGauges(kills, uncounted)
 	if fd, ok := s.fds[control.FDAccessLog]; ok {

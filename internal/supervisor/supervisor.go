@@ -100,10 +100,14 @@ type Supervisor struct {
 	hasZygote bool
 	forked    map[int]*worker // by pid
 
-	access       *accessLog // nil without one
-	slowlog      *slowLog   // nil without one
-	masterPID    int
-	logLimit     int // log_limit
+	access    *accessLog // nil without one
+	slowlog   *slowLog   // nil without one
+	masterPID int
+	logLimit  int // log_limit
+	// syncLog waits a moment for the log to be written; nil when it cannot be
+	// waited for. said tells that a worker's line is in it.
+	syncLog      func()
+	said         bool
 	generation   int // counts reloads
 	httpDoors    []*httpDoor
 	httpDraining int                // doors whose requests are not over
@@ -256,6 +260,10 @@ func (s *Supervisor) afterBatch() {
 		s.spoken[i] = nil
 	}
 	s.spoken = s.spoken[:0]
+	if s.said && len(s.dirty) > 0 && s.syncLog != nil {
+		s.syncLog()
+	}
+	s.said = false
 	for i := 0; i < len(s.dirty); i++ {
 		c := s.dirty[i]
 		s.dirty[i] = nil
