@@ -223,7 +223,7 @@ func TestRoles(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			conn := harness.Dial(t, d.Address())
-			conn.Send(request(c.role).Head(1), c.streams)
+			conn.Send(append(request(c.role).Head(1), c.streams...))
 			res := conn.Response(1)
 			if res.Body != c.want || res.Header.Get("Variable-User") != "ada" {
 				t.Errorf("got %v %q, want %q", res.Header, res.Body, c.want)
