@@ -105,6 +105,27 @@ func TestLargeRequest(t *testing.T) {
 	})
 }
 
+// TestInvalidBytes: variables, arguments and names of scripts may be any bytes.
+func TestInvalidBytes(t *testing.T) {
+	const raw = "\xff\xfe\x80 kůň \xc3("
+	for ext, script := range map[string]string{
+		"py": "import os, sys\nsys.stdout.buffer.write(os.environb[b'RAW'] + b'|' + os.fsencode(sys.argv[1]) + b'|' + os.fsencode(__file__))\n",
+		"pl": "print \"$ENV{RAW}|$ARGV[0]|$0\";\n",
+		"rb": "STDOUT.binmode\nSTDOUT.write([ENV['RAW'], ARGV[0], __FILE__].map(&:b).join('|'))\n",
+	} {
+		for _, name := range []string{"plain", "with \"quotes' and $signs", "kůň", "\xff\xfe", "-e", "#{1}"} {
+			w := spawn(t, languages[ext], resident.Start{})
+			path := writeScript(t, name+"."+ext, script)
+			for range 2 {
+				r := w.do(request{script: path, variables: []string{"RAW=" + raw}, args: []string{raw}})
+				if want := raw + "|" + raw + "|" + path; r.stdout() != want || r.status != 0 {
+					t.Errorf("%s:\n%q\n%q\n%s", path, r.stdout(), want, r.stderr)
+				}
+			}
+		}
+	}
+}
+
 // TestFlush looks whether a part of the response is there before the rest.
 func TestFlush(t *testing.T) {
 	inEach(t, map[string]string{

@@ -6,7 +6,7 @@ use warnings;
 use POSIX ();
 
 our $pid;
-my ($once, $running, $exited, $finished, $status, $flags);
+my ($title, $once, $running, $exited, $finished, $status, $flags);
 
 # exit ends the request and not the worker.
 BEGIN {
@@ -52,6 +52,7 @@ sub serve {
     $script->reset if $script;
     Anyfpm::Stdio::flush();
     Anyfpm::State::restore();
+    $0 = $title;
     $flags |= Anyfpm::Wire::RETIRE if Anyfpm::State::children();
     Anyfpm::Wire::end($flags, $status);
 }
@@ -139,7 +140,7 @@ sub leave {
 }
 
 my $settings = Anyfpm::Wire::start();
-$0 = "anyfpm: pool $settings->{pool}";
+$0 = $title = "anyfpm: pool $settings->{pool}";
 $once = $settings->{isolation} eq 'fork';
 unshift @INC, grep { length } split /\n/, $settings->{path};
 for my $module (grep { length } split /\n/, $settings->{preload}) {

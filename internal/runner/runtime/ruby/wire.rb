@@ -38,7 +38,7 @@ class Anyfpm::Wire
   # start returns the settings of START, the first message.
   def start
     type, content = receive
-    version, *settings = content.force_encoding(Encoding::UTF_8).split("\0", -1)
+    version, *settings = content.split("\0", -1).map { |field| field.force_encoding(Encoding.default_external) }
     if type != "S" || version != VERSION.to_s
       abort "anyfpm: this worker speaks version #{VERSION} of the worker protocol, not #{version}"
     end

@@ -79,7 +79,8 @@ class Anyfpm::Worker
       @stdio.text = content.byteslice(4 + size..)
       content = content.byteslice(4, size)
     end
-    content.force_encoding(Encoding.default_external).split("\0", -1)
+    # Split as bytes: what a client sends may be valid in no encoding.
+    content.split("\0", -1).each { |field| field.force_encoding(Encoding.default_external) }
   end
 
   def run_script(fields)
