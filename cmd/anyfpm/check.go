@@ -11,6 +11,7 @@ import (
 	"github.com/anyfpm/anyfpm/internal/config"
 	"github.com/anyfpm/anyfpm/internal/logfile"
 	"github.com/anyfpm/anyfpm/internal/master"
+	"github.com/anyfpm/anyfpm/internal/runner"
 )
 
 func (a *app) newCheck() *cobra.Command {
@@ -85,12 +86,22 @@ func (a *app) test(f *serviceFlags, dump bool) error {
 	return nil
 }
 
-// read reads a configuration in order to check it.
+// read reads a configuration in order to check it, and whether the programs it
+// needs are there.
 func (a *app) read(f *serviceFlags) (*config.Config, []config.Notice, error) {
 	opt := f.options(a)
 	opt.Test = true
 	opt.Settings = f.iniSettings()
-	return config.Load(f.path, opt)
+	cfg, notices, err := config.Load(f.path, opt)
+	if err != nil {
+		return nil, notices, err
+	}
+	for _, p := range cfg.Pools {
+		if err := runner.Check(p); err != nil {
+			return nil, notices, fmt.Errorf("[pool %s] %w", p.Name, err)
+		}
+	}
+	return cfg, notices, nil
 }
 
 func count(n int, noun string) string {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"github.com/anyfpm/anyfpm/internal/supervisor"
@@ -17,7 +19,8 @@ func (a *app) newSupervise() *cobra.Command {
 		Args:   exactly(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			if err := supervisor.Main(controlFD); err != nil {
-				return &exit{code: exitSoftware, err: err}
+				var logged *supervisor.PoolError
+				return &exit{code: exitSoftware, err: err, silent: errors.As(err, &logged)}
 			}
 			return nil
 		},

@@ -11,18 +11,37 @@ import (
 	"github.com/anyfpm/anyfpm/internal/config"
 )
 
+// Check tells whether the program of a pool's workers can be executed, and what
+// to install if not. Scripts are not programs in this sense.
+func Check(pool *config.Pool) error {
+	if len(pool.RunnerCommand) == 0 {
+		return nil
+	}
+	root := ""
+	if os.Geteuid() == 0 {
+		root = pool.Chroot
+	}
+	_, err := findBelow(root, pool.RunnerCommand[0], pool.Runner)
+	return err
+}
+
 // findProgram returns the file of a program: name itself if it has a slash,
 // else the first executable of that name in the usual directories. The pool's
 // environment has no say in it.
 func findProgram(name string, kind config.RunnerKind) (string, error) {
+	return findBelow("", name, kind)
+}
+
+// findBelow is findProgram for a process whose root is another.
+func findBelow(root, name string, kind config.RunnerKind) (string, error) {
 	if strings.Contains(name, "/") {
-		if err := executable(name); err != nil {
+		if err := executable(root + name); err != nil {
 			return "", fmt.Errorf("cannot run %s: %w%s", name, err, hint(kind))
 		}
 		return name, nil
 	}
 	for _, dir := range filepath.SplitList(strings.TrimPrefix(defaultPath, "PATH=")) {
-		if path := filepath.Join(dir, name); executable(path) == nil {
+		if path := filepath.Join(dir, name); executable(root+path) == nil {
 			return path, nil
 		}
 	}

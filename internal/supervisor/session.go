@@ -52,7 +52,7 @@ type session struct {
 
 // Main runs the supervisor of one pool. fd is the control socket, over which
 // the master says which pool it is. Main returns when the pool has ended: nil
-// if the master asked for it.
+// if the master asked for it, a [PoolError] if it could not be run.
 func Main(fd int) error {
 	if err := limitFiles(); err != nil {
 		return err
@@ -81,10 +81,19 @@ func Main(fd int) error {
 	if err := s.run(); err != nil {
 		s.log.Error(err.Error())
 		_ = master.Send(&control.Failed{Reason: err.Error()})
-		return err
+		return &PoolError{err}
 	}
 	return nil
 }
+
+// A PoolError is why a pool could not be run. The log has it already.
+type PoolError struct{ Err error }
+
+// Error returns the reason.
+func (e *PoolError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *PoolError) Unwrap() error { return e.Err }
 
 func (s *session) receiveStart() error {
 	m, fds, err := s.master.Receive()
