@@ -219,6 +219,7 @@ func (r *request) clientGone() {
 		r.ended(status.Aborted)
 		r.resp.mute()
 		r.dropInput()
+		r.unheard()
 		r.abandon()
 	case queued:
 		r.s.perform(r.s.pool.Cancel(r.s.loop.Now(), &r.lease))
@@ -284,8 +285,24 @@ func (r *request) released() {
 	r.gone()
 }
 
-// resumeRelays reads on from the workers whose clients have caught up.
+// unheard has the worker read on if it waits for the client: it can say the
+// rest now, to nobody.
+func (r *request) unheard() {
+	switch {
+	case r.proc != nil:
+		r.s.orphaned = append(r.s.orphaned, r.proc)
+	case r.link != nil:
+		r.s.orphaned = append(r.s.orphaned, r.link)
+	}
+}
+
+// resumeRelays reads on from the workers whose clients have caught up or gone.
 func (s *Supervisor) resumeRelays() {
+	for i, worker := range s.orphaned {
+		s.orphaned[i] = nil
+		worker.resume()
+	}
+	s.orphaned = s.orphaned[:0]
 	for i, c := range s.resumable {
 		s.resumable[i] = nil
 		for _, r := range append([]*request(nil), c.reqs...) {

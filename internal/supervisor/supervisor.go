@@ -134,9 +134,10 @@ type Supervisor struct {
 	number   []byte // a number as text, for a moment
 	bodyBuf  []byte // a body read back from its file, during one handler call
 
-	dirty     []*conn   // have output to write at the end of the turn
-	resumable []*conn   // have drained: their workers may be read again
-	spoken    []*worker // have ended a request: their lines end too
+	dirty     []*conn                 // have output to write at the end of the turn
+	resumable []*conn                 // have drained: their workers may be read again
+	orphaned  []interface{ resume() } // relays whose client is gone
+	spoken    []*worker               // have ended a request: their lines end too
 
 	conns     map[*conn]struct{}
 	freeConns []*conn
@@ -271,7 +272,7 @@ func (s *Supervisor) afterBatch() {
 		c.flush()
 	}
 	s.dirty = s.dirty[:0]
-	if len(s.resumable) > 0 {
+	if len(s.resumable)+len(s.orphaned) > 0 {
 		s.resumeRelays()
 	}
 	s.checkQuota()
