@@ -26,11 +26,19 @@ func denied(err error) bool {
 // them for a worker that runs as somebody else; but it may take on the
 // worker's ids. The effective ids stay, so the thread keeps its other powers,
 // and only this thread changes: raw system calls do not touch the others, and
-// the runtime ends a locked thread with its goroutine.
+// the runtime ends a locked thread with its goroutine. While f runs, who may
+// signal the worker may signal this thread.
 func as(owner procfs.Owner, f func()) error {
 	done := make(chan error)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends here
+		runtime.LockOSThread() // and not unlocked: the thread ends here
+		if unix.Gettid() == unix.Getpid() {
+			// But the main thread would stay for ever, and it is what decides
+			// who may signal the process. Locked, it leaves this to another.
+			defer runtime.UnlockOSThread()
+			done <- as(owner, f)
+			return
+		}
 		// Changing ids marks the whole process as not dumpable.
 		dumpable, _, _ := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_GET_DUMPABLE, 0, 0)
 		err := become(owner)

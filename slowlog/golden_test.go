@@ -110,7 +110,7 @@ func tempDir(t *testing.T, root string) string {
 	if root == "" {
 		return t.TempDir()
 	}
-	dir, err := os.MkdirTemp(filepath.Join(root, "tmp"), "golden")
+	dir, err := os.MkdirTemp(filepath.Join(root, "tmp"), "golden") //nolint:usetesting // it has to be under root
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -64,7 +65,7 @@ func ReadPages(r io.Reader) (Pages, error) {
 	for len(ps) < maxRecorded {
 		var base uint64
 		err := binary.Read(z, binary.LittleEndian, &base)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return ps, nil
 		}
 		page := new(Page)

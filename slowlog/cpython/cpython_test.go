@@ -14,7 +14,7 @@ func TestLineTables(t *testing.T) {
 	pep626 := []byte{4, 1, 6, 0x80, 2, 3, 8, 0xfe}
 	// One line on; the same line; no line; three lines on in a long entry; two
 	// lines back without columns.
-	locations := []byte{0x80 | 11<<3 | 1, 0, 0, 0x80 | 0<<3, 0x11, 0x80 | 15<<3 | 0, 0x80 | 14<<3 | 0, 6, 0, 0, 0, 0x80 | 13<<3 | 7, 5}
+	locations := []byte{0x80 | 11<<3 | 1, 0, 0, 0x80 | 0<<3, 0x11, 0x80 | 15<<3, 0x80 | 14<<3, 6, 0, 0, 0, 0x80 | 13<<3 | 7, 5}
 	for _, c := range []struct {
 		name   string
 		line   func([]byte, int, int) int

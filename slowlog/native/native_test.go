@@ -172,7 +172,7 @@ func FuzzRules(f *testing.F) {
 	f.Add([]byte{opFrameExpr, 11, 0x77, 8, 0x80, 0, 0x3f, 0x1a, 0x3b, 0x2a, 0x33, 0x24, 0x22}, uint64(0x1000))
 	f.Add([]byte{opRemember, opRemember, opRestoreState, opExpression, 6, 2, 0x77, 0}, uint64(0))
 	m := procmem.NewMemory(procmem.Pages{0x5000: {}}, 0)
-	f.Fuzz(func(t *testing.T, program []byte, pc uint64) {
+	f.Fuzz(func(_ *testing.T, program []byte, pc uint64) {
 		e := common
 		e.program = program
 		rs, err := e.at(pc)

@@ -37,7 +37,7 @@ func exported(m *procmem.Memory, o *elfmem.Object) []Symbol {
 const maxNested = 16
 
 // frame names a place. A function without a name is its place in the object.
-func (o *object) frame(m *procmem.Memory, at uint64) stack.Frame {
+func (o *object) frame(at uint64) stack.Frame {
 	f := stack.Frame{Module: o.Path, Addr: at}
 	// A symbol within another, such as a label, may come between.
 	i := sort.Search(len(o.functions), func(i int) bool { return o.functions[i].Addr > at }) - 1

@@ -52,7 +52,7 @@ func (u *Unwinder) Unwind(m *procmem.Memory, pc, sp uint64, limit int) (frames [
 		if len(frames) == limit {
 			return frames, limitReached
 		}
-		frames = append(frames, o.frame(m, at))
+		frames = append(frames, o.frame(at))
 		next, signal, err := o.caller(m, regs, at)
 		switch {
 		case errors.Is(err, errOutermost):

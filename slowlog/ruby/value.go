@@ -43,9 +43,9 @@ func (s *sampler) path(r *procmem.Reader, value uint64) string {
 	if fl&flagUser1 == 0 {
 		data = r.U64(value + arrayPtr)
 	}
-	given, real := r.U64(data), r.U64(data+8)
-	if real&valueMask == 0 && real != 0 && real != valueNil {
-		return s.str(r, real)
+	given, absolute := r.U64(data), r.U64(data+8)
+	if absolute&valueMask == 0 && absolute != 0 && absolute != valueNil {
+		return s.str(r, absolute)
 	}
 	return s.str(r, given)
 }

@@ -47,8 +47,8 @@ func (i Interpreter) Start(dir, source string) (*Process, error) {
 		return nil, err
 	}
 	p := &Process{PID: cmd.Process.Pid, File: file, stop: func() {
-		cmd.Process.Kill()
-		cmd.Wait()
+		_ = cmd.Process.Kill() // it may have ended
+		_ = cmd.Wait()
 	}}
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if lines.Text() == End {
