@@ -43,6 +43,9 @@ func (f *rootFlags) register(fs *pflag.FlagSet) {
 
 // asPHPFPM does what php-fpm does with the same options.
 func (a *app) asPHPFPM(f *rootFlags) error {
+	if f.path == "" {
+		f.path = a.defaultConfig(f.prefix, f.php || a.php())
+	}
 	switch {
 	case f.usage:
 		a.printPHPUsage()
@@ -56,9 +59,6 @@ func (a *app) asPHPFPM(f *rootFlags) error {
 	case f.modules:
 		return a.execPHP("-m", &f.serviceFlags)
 	}
-	if f.path == "" {
-		f.path = a.defaultConfig(f.prefix, f.php || a.php())
-	}
 	if f.test > 0 {
 		return a.test(&f.serviceFlags, f.test > 1)
 	}
@@ -67,12 +67,13 @@ func (a *app) asPHPFPM(f *rootFlags) error {
 
 // execPHP becomes php-cgi, which knows what php-fpm would answer.
 func (a *app) execPHP(option string, f *serviceFlags) error {
-	program, err := a.findProgram("php-cgi")
+	home := f.phpHome(a)
+	program, err := a.findProgram(home.program)
 	if err != nil {
 		return &exit{code: exitSoftware, err: err}
 	}
 	args := append(append([]string{program}, f.phpArguments()...), option)
-	if err := unix.Exec(program, args, phpini.Standalone(a.environ)); err != nil {
+	if err := unix.Exec(program, args, phpini.Standalone(home.environ(a.environ))); err != nil {
 		return &exit{code: exitSoftware, err: fmt.Errorf("cannot execute %s: %w", program, err)}
 	}
 	return nil

@@ -19,11 +19,12 @@ const maxPHPVersion = 64 << 10
 // printPHPVersion prints the version of the PHP that php-cgi is: scripts read
 // it off php-fpm's first line.
 func (a *app) printPHPVersion(f *serviceFlags) error {
-	program, err := a.findProgram("php-cgi")
+	home := f.phpHome(a)
+	program, err := a.findProgram(home.program)
 	if err != nil {
 		return a.printVersion(true)
 	}
-	text, err := a.output(program, append(f.phpArguments(), "-v"))
+	text, err := output(program, append(f.phpArguments(), "-v"), phpini.Standalone(home.environ(a.environ)))
 	if err != nil || text == "" {
 		return a.printVersion(true)
 	}
@@ -32,7 +33,7 @@ func (a *app) printPHPVersion(f *serviceFlags) error {
 }
 
 // output runs a program and returns what it prints.
-func (a *app) output(program string, args []string) (string, error) {
+func output(program string, args, environ []string) (string, error) {
 	out, childOut, err := os.Pipe()
 	if err != nil {
 		return "", fmt.Errorf("cannot run %s: %w", program, err)
@@ -51,7 +52,7 @@ func (a *app) output(program string, args []string) (string, error) {
 	go func() { _ = reaper.Run(ctx) }()
 	go func() { _ = starter.Run(ctx) }()
 	_, err = starter.Start(proc.Spec{
-		Path: program, Args: append([]string{program}, args...), Env: phpini.Standalone(a.environ),
+		Path: program, Args: append([]string{program}, args...), Env: environ,
 		Files: []int{int(null.Fd()), int(childOut.Fd()), unix.Stderr},
 	}, func(proc.Exit) {})
 	_ = childOut.Close()

@@ -63,7 +63,7 @@ func (f *serviceFlags) register(fs *pflag.FlagSet) {
 // options are the circumstances of reading a configuration.
 func (f *configFlags) options(a *app) config.Options {
 	return config.Options{
-		Prefix: f.prefix, PHP: f.php || a.php(),
+		Prefix: f.prefix, PHP: f.php || a.php(), PHPProgram: f.phpHome(a).program,
 		Root: os.Geteuid() == 0, AllowRoot: f.allowRoot,
 	}
 }
@@ -146,6 +146,7 @@ func (f *serviceFlags) runService(a *app, cfg *config.Config, notices []config.N
 		}
 		return nil
 	}
+	environ = f.phpHome(a).environ(environ)
 	php := f.php || a.php()
 	if php {
 		if err := detach(); err != nil {

@@ -30,6 +30,9 @@ type Options struct {
 	// Settings are the php.ini entries of -d; ${NAME} finds them before the
 	// environment.
 	Settings map[string]string
+	// PHPProgram is the program of runner = php without runner.command; empty
+	// for php-cgi.
+	PHPProgram string
 	// PHPArguments are the options of the command line that are php-cgi's,
 	// each word by itself: -c FILE, -n and -d NAME=VALUE.
 	PHPArguments []string

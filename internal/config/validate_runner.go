@@ -52,6 +52,9 @@ func (c *poolCheck) runnerCommand() {
 		return
 	}
 	p.RunnerCommand = slices.Clone(standardCommands[p.Runner])
+	if p.Runner == RunnerPHP && c.opt.PHPProgram != "" {
+		p.RunnerCommand = []string{c.opt.PHPProgram}
+	}
 	switch {
 	case c.has("runner.command"):
 		c.error("runner.command", "runner.command is empty")
