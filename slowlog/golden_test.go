@@ -62,7 +62,11 @@ func goldenProgram(t *testing.T, i golden.Interpreter, seed uint64) int {
 		t.Fatalf("seed %d: %v", seed, err)
 	}
 	defer p.Stop()
-	r := report(t, p.PID)
+	var r Report
+	eventually(t, "the program blocks", func() bool { // it may be on its way from the END to the sleep
+		r = report(t, p.PID)
+		return len(r.Stacks) == 0 || !strings.Contains(r.Stacks[0].Note, running)
+	})
 	if len(r.Stacks) == 0 {
 		t.Fatalf("seed %d: no stack: %v", seed, r.Notes)
 	}
@@ -71,8 +75,8 @@ func goldenProgram(t *testing.T, i golden.Interpreter, seed uint64) int {
 	if !slices.Equal(got, want) {
 		t.Errorf("seed %d: frames differ\n%s\nprogram:\n%s", seed, sideBySide(got, want), numbered(source))
 	}
-	if s.Truncated || strings.Contains(s.Note, running) {
-		t.Errorf("seed %d: truncated %v, note %q", seed, s.Truncated, s.Note)
+	if s.Truncated {
+		t.Errorf("seed %d: the stack is truncated", seed)
 	}
 	if main := s.Frames[len(s.Frames)-1]; main.File != p.File {
 		t.Errorf("seed %d: the program is %s, the stack begins in %s", seed, p.File, main.File)
