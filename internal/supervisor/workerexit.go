@@ -1,0 +1,199 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/anyfpm/anyfpm/internal/proc"
+	"github.com/anyfpm/anyfpm/internal/runner"
+	"github.com/anyfpm/anyfpm/pool"
+)
+
+// exitPatience is how long after its connection a worker's exit may come.
+const exitPatience = 200 * time.Millisecond
+
+// waited is called when the answer to the probe, or the exit that should
+// follow a lost connection, did not come in time.
+func (w *worker) waited() {
+	switch {
+	case w.gone:
+	case w.isLeaving, w.s.runner.Wiring() == runner.Control:
+		w.kill(syscall.SIGKILL)
+	case !w.isReady:
+		w.unanswered()
+	default:
+		w.abandoned()
+	}
+}
+
+// linkLost is a connection without a request that the worker closed: some
+// programs do so after a while, or after each request, and some because they
+// are about to exit.
+func (w *worker) linkLost(l *link) {
+	probing := l.probing && !w.isReady // it closes instead of answering FCGI_GET_VALUES; if it lives it will do
+	if !w.gone && !w.isLeaving && (probing || w.s.runner.Wiring() == runner.Control) {
+		w.s.loop.Set(w.timer, w.s.loop.Now()+exitPatience)
+	}
+}
+
+// expectExit waits a moment for the exit that explains a lost connection.
+func (w *worker) expectExit() {
+	if !w.gone {
+		w.s.loop.Set(w.timer, w.s.loop.Now()+exitPatience)
+	}
+}
+
+var errClosed = errors.New("the worker closed the connection without END_REQUEST")
+
+// abandoned ends the requests whose connection the worker has closed while it
+// lives on.
+func (w *worker) abandoned() {
+	for _, l := range w.lost {
+		r := l.r
+		if r == nil {
+			continue
+		}
+		l.r, r.link = nil, nil
+		w.s.log.Warn("request failed, client gets 502", slog.Int("pid", w.pid), slog.Any("err", errClosed))
+		r.answer(badGateway())
+		r.released()
+	}
+	w.lost = nil
+}
+
+// fail gives up a worker that can not be spoken to: it is killed, and its
+// exit does the rest.
+func (w *worker) fail(err error) {
+	w.s.log.Warn("worker failed, it is replaced", slog.Int("pid", w.pid), slog.Any("err", err))
+	w.kill(syscall.SIGKILL)
+}
+
+func (w *worker) kill(sig syscall.Signal) {
+	if w.signal != syscall.SIGKILL {
+		w.signal = sig
+	}
+	if w.gone {
+		return
+	}
+	if w.pid == 0 {
+		if z := w.s.zygote; z != nil && sig == syscall.SIGKILL {
+			z.kill(sig) // it hangs, and the worker with it
+		}
+		return
+	}
+	// A program that waits for the next request on a kept connection may not
+	// look at the signal before it ends (php-cgi).
+	for len(w.idle) > 0 {
+		w.idle[len(w.idle)-1].close()
+	}
+	if err := proc.KillGroup(w.pid, sig); err != nil {
+		w.s.log.Error("cannot stop worker", slog.Any("err", err))
+	}
+}
+
+func (w *worker) onExit(exit proc.Exit) {
+	w.exiting = true
+	for _, l := range slices.Clone(w.links) {
+		l.lastWords()
+	}
+	w.stdout.toEnd()
+	w.stderr.toEnd()
+	w.readOutput()
+	w.endScripts(exit)
+	w.lines.flush(w)
+	d := death{exit: exit, stopped: w.stopped, signal: w.signal, early: !w.isReady}
+	w.s.count(&d)
+	line := exitLine(exit, w.s.loop.Now()-w.startedAt)
+	if w.reaped() {
+		line = idleLine(exit.PID, w.s.loop.Now()-w.startedAt)
+	}
+	w.explain(w.exitLevel(exit), line, &d)
+	if !w.isReady {
+		w.s.lastFailure = line
+		if last := w.lines.lastLine(); last != "" {
+			w.s.lastFailure += ": " + last
+		}
+	}
+	if exit.Status.Signaled() && w.signal == 0 {
+		w.s.events.Crashed(exit.PID, exit.Status.Signal())
+	}
+	// Whatever the worker left in its group must not outlive it.
+	_ = proc.KillGroup(exit.PID, syscall.SIGKILL)
+	w.retire()
+}
+
+// reaped says that the worker was idle for too long and left when it was asked
+// to.
+func (w *worker) reaped() bool { return w.stopped == pool.Idle && w.signal != syscall.SIGKILL }
+
+// outlived says that the worker was replaced after its requests or its time, or
+// for its size.
+func (w *worker) outlived() bool {
+	return w.stopped == pool.MaxRequests || w.stopped == pool.MaxLifetime || w.stopped == pool.MaxMemory
+}
+
+// exitLevel is php-fpm's level for the end of a child.
+func (w *worker) exitLevel(exit proc.Exit) slog.Level {
+	switch {
+	case w.isLeaving, w.reaped(), w.stopped == pool.Drained, w.stopped == pool.Shutdown:
+		return slog.LevelDebug
+	case exit.Status.Exited() && exit.Status.ExitStatus() == 0, w.outlived() && w.signal != syscall.SIGKILL:
+		return slog.LevelInfo
+	default:
+		return slog.LevelWarn
+	}
+}
+
+// explain logs the end of the worker. Whoever watches php-fpm's log matches its
+// whole line, so what we know beyond it is one of its own then.
+func (w *worker) explain(level slog.Level, line string, d *death) {
+	why, last := d.attr(), w.lines.lastAttr()
+	if !w.s.compat.php {
+		w.s.log.LogAttrs(context.Background(), level, line, why, last)
+		return
+	}
+	w.s.log.Log(context.Background(), level, line)
+	if level == slog.LevelWarn && (why.Key != "" || last.Key != "" && !w.s.cfg.CatchWorkersOutput) {
+		w.s.log.LogAttrs(context.Background(), level, "worker ended", slog.Int("pid", w.pid), why, last)
+	}
+}
+
+// retire takes the worker out of the pool. Its requests are tried again or
+// refused as package pool decides.
+func (w *worker) retire() {
+	w.gone = true
+	w.memory.close()
+	w.s.loop.Clear(w.timer)
+	w.stdout.close()
+	w.stderr.close()
+	for len(w.links) > 0 {
+		w.links[len(w.links)-1].close()
+	}
+	for _, l := range w.lost {
+		if r := l.r; r != nil {
+			l.r, r.link, r.worker = nil, nil, nil
+		}
+	}
+	w.lost = nil
+	if w.socket != "" {
+		_ = unix.Unlink(w.socket)
+	}
+	w.part()
+}
+
+// part takes the worker out of package pool, which may start another in its
+// place.
+func (w *worker) part() {
+	if w.parted {
+		return
+	}
+	w.parted = true
+	w.lease.Owner = nil
+	w.s.perform(w.s.pool.Exited(w.s.loop.Now(), w.lease))
+}
