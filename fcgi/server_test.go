@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -133,26 +134,49 @@ func TestServerMultiplexes(t *testing.T) {
 // TestServerSlowReader lets a request not read its body: within the bound the
 // other requests of the connection go on, beyond it they wait.
 func TestServerSlowReader(t *testing.T) {
-	const bound = 1000
-	b := newBlocking()
-	p := dialPeer(t, startServer(t, &Server{Limits: Limits{StreamBuffer: bound}, Handler: HandlerFunc(func(ctx context.Context, r *Request) (uint32, error) {
-		if r.Params.Get("NAME") == "slow" {
-			return b.Do(ctx, r)
+	synctest.Test(t, func(t *testing.T) {
+		const bound = 1000
+		var begun atomic.Int32
+		b := newBlocking()
+		ours, theirs := net.Pipe()
+		s := &Server{
+			Limits: Limits{StreamBuffer: bound},
+			Logger: slog.New(slog.DiscardHandler),
+			Handler: HandlerFunc(func(ctx context.Context, r *Request) (uint32, error) {
+				begun.Add(1)
+				if r.Params.Get("NAME") == "slow" {
+					return b.Do(ctx, r)
+				}
+				return echo(ctx, r)
+			}),
 		}
-		return echo(ctx, r)
-	})}))
-	p.send(request(1, RoleResponder, FlagKeepConn, Params{{"NAME", "slow"}}))
-	<-b.begun
-	p.send(AppendStream(nil, TypeStdin, 1, make([]byte, bound)))
-	p.send(AppendStreamEnd(request(2, RoleResponder, FlagKeepConn, nil), TypeStdin, 2))
-	p.expect(`STDOUT 2 "RESPONDER \n"`)
-	p.expect("END_REQUEST 2 app=7 status=REQUEST_COMPLETE")
+		go s.ServeConn(theirs)
+		p := newPeer(t, ours)
+		p.send(request(1, RoleResponder, FlagKeepConn, Params{{"NAME", "slow"}}))
+		p.send(AppendStream(nil, TypeStdin, 1, make([]byte, bound)))
+		p.send(AppendStreamEnd(request(2, RoleResponder, FlagKeepConn, nil), TypeStdin, 2))
+		p.expect(`STDOUT 2 "RESPONDER \n"`)
+		p.expect("END_REQUEST 2 app=7 status=REQUEST_COMPLETE")
 
-	p.send(AppendStream(nil, TypeStdin, 1, []byte("one too many")))
-	p.send(AppendStreamEnd(request(3, RoleResponder, FlagKeepConn, nil), TypeStdin, 3))
-	close(b.end)
-	p.expect("END_REQUEST 1 app=0 status=REQUEST_COMPLETE")
-	p.expect(`STDOUT 3 "RESPONDER \n"`)
+		tooMany := AppendStream(nil, TypeStdin, 1, []byte("one too many"))
+		p.send(append(tooMany, AppendStreamEnd(request(3, RoleResponder, FlagKeepConn, nil), TypeStdin, 3)...))
+		synctest.Wait()
+		if n := begun.Load(); n != 2 {
+			t.Errorf("%d requests have begun, want the first 2", n)
+		}
+		close(b.end)
+		// Requests 1 and 3 are free of each other from here on.
+		got := []string{p.next().String(), p.next().String(), p.next().String()}
+		slices.Sort(got)
+		if want := []string{
+			"END_REQUEST 1 app=0 status=REQUEST_COMPLETE",
+			"END_REQUEST 3 app=7 status=REQUEST_COMPLETE",
+			`STDOUT 3 "RESPONDER \n"`,
+		}; !slices.Equal(got, want) {
+			t.Errorf("the rest is %q, want %q", got, want)
+		}
+		s.Close()
+	})
 }
 
 func TestServerWithoutMultiplexing(t *testing.T) {
