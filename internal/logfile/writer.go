@@ -75,23 +75,25 @@ func (w *Writer) Write(lines []byte) (int, error) {
 }
 
 // Sync waits until all lines are written, but no longer than d: a disk or pipe
-// may be stuck.
-func (w *Writer) Sync(d time.Duration) {
+// may be stuck. It tells whether they are; with d of zero it does not wait.
+func (w *Writer) Sync(d time.Duration) bool {
 	done := make(chan struct{})
 	w.mu.Lock()
 	idle := w.closed || len(w.pending) == 0 && !w.writing
-	if !idle {
+	if !idle && d > 0 {
 		w.waiting = append(w.waiting, done)
 	}
 	w.mu.Unlock()
-	if idle {
-		return
+	if idle || d <= 0 {
+		return idle
 	}
 	timeout := time.NewTimer(d)
 	defer timeout.Stop()
 	select {
 	case <-done:
+		return true
 	case <-timeout.C:
+		return false
 	}
 }
 

@@ -246,7 +246,9 @@ func TestWriterSync(t *testing.T) {
 	}
 	for n := range 100 {
 		write(t, w, "line\n")
-		w.Sync(time.Minute)
+		if !w.Sync(time.Minute) || !w.Sync(0) {
+			t.Fatal("the log is not written")
+		}
 		if text, err := os.ReadFile(path); err != nil || len(text) != 5*(n+1) {
 			t.Fatalf("after %d lines the file has %d bytes, %v", n+1, len(text), err)
 		}
@@ -254,7 +256,9 @@ func TestWriterSync(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	w.Sync(time.Minute)
+	if !w.Sync(time.Minute) {
+		t.Error("a closed log has lines left")
+	}
 
 	var pipe [2]int
 	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
@@ -262,7 +266,9 @@ func TestWriterSync(t *testing.T) {
 	}
 	w = FromFD(pipe[1])
 	write(t, w, strings.Repeat("0123456789abcde\n", 1<<13)) // more than a pipe holds
-	w.Sync(time.Millisecond)
+	if w.Sync(time.Millisecond) || w.Sync(0) {
+		t.Error("a log that is stuck is said to be written")
+	}
 	_ = unix.Close(pipe[0]) // which ends the writing
 	if err := w.Close(); err != nil {
 		t.Error(err)

@@ -158,7 +158,9 @@ const maxHeld = 64 << 10
 
 // A heldLine waits for its place in the log. php-fpm reads what its workers
 // print once it has said that it is ready; so those who watch its log expect
-// it after that line.
+// it after that line. The first request ends the waiting too: who sends it has
+// seen that line or does not care, and expects what the worker says about the
+// request to be in the log when it is answered.
 type heldLine struct {
 	source string
 	line   []byte
@@ -170,6 +172,7 @@ func (s *Supervisor) releaseLines() {
 	s.compat.holding, s.compat.held = false, nil
 	for _, l := range held {
 		logfile.Output(s.log, l.source, l.line)
+		s.said = true
 	}
 }
 

@@ -144,6 +144,25 @@ func TestPHPMessages(t *testing.T) {
 	}
 }
 
+// What a worker says before php-fpm would have read it waits for the line that
+// the service is ready, but no longer than for the first request.
+func TestPHPLinesWaitForTheFirstRequest(t *testing.T) {
+	g := startPHP(t, phpPool())
+	g.on(func(s *Supervisor) {
+		s.compat.holding = true
+		s.workerSaid(1, onStderr, []byte("early"))
+	})
+	if log := g.log.String(); strings.Contains(log, "early") {
+		t.Errorf("the line did not wait:\n%s", log)
+	}
+	g.get(params(g.plain("x.php", `<?php file_put_contents("php://stderr", "late");`)), "")
+	log := g.log.String()
+	early, late := strings.Index(log, `early`), strings.Index(log, `late`)
+	if early < 0 || late < early {
+		t.Errorf("the request is answered before its lines are logged, or their order is wrong:\n%s", log)
+	}
+}
+
 // request_terminate_timeout ends the worker and the connection, without
 // END_REQUEST.
 func TestPHPTimeout(t *testing.T) {

@@ -87,6 +87,9 @@ func (r *request) attr() slog.Attr {
 
 func (c *conn) begin(ev *fcgi.Event) {
 	c.began = true
+	if c.s.compat.holding {
+		c.s.releaseLines()
+	}
 	c.keep = ev.Begin.Flags&fcgi.FlagKeepConn != 0 && !c.s.closing
 	refuse := func(status fcgi.ProtocolStatus) {
 		c.openInput = true

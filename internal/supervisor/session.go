@@ -30,8 +30,9 @@ const (
 	// behind when the supervisor ends.
 	lastKill = 2 * time.Second
 	// logPatience is how long a response waits for the lines of its worker to
-	// be in the log first.
-	logPatience = 10 * time.Millisecond
+	// be in the log first. A log that takes longer is stuck, and none waits
+	// for it again until it is not.
+	logPatience = time.Second
 	// gcPercent makes the garbage collector run early: the heap is small and
 	// there is one supervisor per pool.
 	gcPercent = 50
@@ -202,7 +203,7 @@ func (s *session) run() error {
 	s.sup.generation, s.sup.masterPID = s.start.Generation, s.start.MasterPID
 	s.sup.logLimit = s.start.Global.LogLimit
 	if s.errors != nil {
-		s.sup.syncLog = func() { s.errors.Sync(logPatience) }
+		s.sup.syncLog = s.errors.Sync
 	}
 	s.sup.compat.holding = s.sup.compat.php
 	s.connectGauges(kills, uncounted)

@@ -104,10 +104,12 @@ type Supervisor struct {
 	slowlog   *slowLog   // nil without one
 	masterPID int
 	logLimit  int // log_limit
-	// syncLog waits a moment for the log to be written; nil when it cannot be
-	// waited for. said tells that a worker's line is in it.
-	syncLog      func()
+	// syncLog waits for the log to be written, and tells whether it is; nil
+	// when it cannot be waited for. said tells that a worker's line is in it,
+	// logStuck that it was waited for in vain.
+	syncLog      func(time.Duration) bool
 	said         bool
+	logStuck     bool
 	generation   int // counts reloads
 	httpDoors    []*httpDoor
 	httpDraining int                // doors whose requests are not over
@@ -262,7 +264,11 @@ func (s *Supervisor) afterBatch() {
 	}
 	s.spoken = s.spoken[:0]
 	if s.said && len(s.dirty) > 0 && s.syncLog != nil {
-		s.syncLog()
+		patience := logPatience
+		if s.logStuck {
+			patience = 0
+		}
+		s.logStuck = !s.syncLog(patience)
 	}
 	s.said = false
 	for i := 0; i < len(s.dirty); i++ {

@@ -100,9 +100,16 @@ func (w *worker) readStream(s stream, pipe *readPipe) {
 }
 
 // endLines has the lines of a request end with it. What the worker printed
-// before the end of its response was in its pipes by then, so the events for
-// them are in this turn of the loop if they were not in an earlier one.
-func (w *worker) endLines() { w.s.spoken = append(w.s.spoken, w) }
+// before the end of its response is in its pipes by now; the events for it may
+// be those of the next turn.
+func (w *worker) endLines() {
+	w.s.spoken = append(w.s.spoken, w)
+	if w.s.cfg.CatchWorkersOutput {
+		w.stdout.readable = w.stdout.fd >= 0
+		w.stderr.readable = w.stderr.fd >= 0
+		w.readOutput()
+	}
+}
 
 // only returns the request that the worker serves, nil if it serves none or
 // several.
