@@ -56,14 +56,23 @@ func (t *Table) KillOrphans(ctx context.Context, keep func(pid int) bool) error 
 	return untilNone(ctx, func() (int, error) { return t.killChildren(keep) })
 }
 
-// untilNone calls kill again and again until it finds nobody.
+// untilNone calls kill again and again until it finds nobody twice in a row:
+// a process whose parent dies and is reaped while kill looks around may have
+// been looked at before its parent, when it was no child yet.
 func untilNone(ctx context.Context, kill func() (left int, err error)) error {
 	ticker := time.NewTicker(rescan)
 	defer ticker.Stop()
-	for {
+	for none := 0; ; {
 		left, err := kill()
-		if left == 0 || err != nil {
+		if err != nil {
 			return err
+		}
+		if left > 0 {
+			none = 0
+		} else if none++; none == 2 {
+			return nil
+		} else {
+			continue
 		}
 		select {
 		case <-ticker.C:
@@ -75,9 +84,11 @@ func untilNone(ctx context.Context, kill func() (left int, err error)) error {
 	}
 }
 
-// killChildren kills all children but those to keep, and counts them.
+// killChildren kills all children but those to keep, and counts them. Zombies
+// count until they are reaped: a process whose first thread has ended is one
+// already, and keeps its children until its other threads have ended too.
 func (t *Table) killChildren(keep func(pid int) bool) (left int, err error) {
-	children, err := t.Children()
+	children, err := t.children(true)
 	for _, pid := range children {
 		if keep(pid) {
 			continue
@@ -101,7 +112,9 @@ func Children() ([]int, error) {
 }
 
 // Children returns the living children of this process, zombies excepted.
-func (t *Table) Children() ([]int, error) {
+func (t *Table) Children() ([]int, error) { return t.children(false) }
+
+func (t *Table) children(zombies bool) ([]int, error) {
 	if _, err := t.dir.Seek(0, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("cannot list processes: %w", err)
 	}
@@ -116,7 +129,7 @@ func (t *Table) Children() ([]int, error) {
 		if err != nil {
 			continue
 		}
-		if parent, zombie := t.parentOf(name); parent == self && !zombie {
+		if parent, zombie := t.parentOf(name); parent == self && (zombies || !zombie) {
 			children = append(children, pid)
 		}
 	}

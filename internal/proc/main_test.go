@@ -16,6 +16,7 @@ var helpers = map[string]func(){
 	"block":     helpBlock,
 	"describe":  helpDescribe,
 	"breed":     helpBreed,
+	"headless":  helpHeadless,
 	"pdeathsig": helpPdeathsig,
 	"drop":      helpDrop,
 	"title":     helpTitle,

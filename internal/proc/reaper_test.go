@@ -1,10 +1,12 @@
 package proc
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -191,6 +193,60 @@ func TestOrphansAreKilledToTheLast(t *testing.T) {
 	}
 	hold.Close()
 	wait(t, exits)
+}
+
+// helpHeadless has a child and ends its first thread only: it is a zombie to
+// /proc then, while its other threads go on and are its child's parent.
+func helpHeadless() {
+	cmd := exec.Command("/proc/self/exe", "0")
+	cmd.Env = helper("breed").Env
+	cmd.Stdout = os.Stdout
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		fmt.Println(err)
+	}
+	var endFirst func()
+	endFirst = func() {
+		runtime.LockOSThread()
+		if unix.Gettid() == os.Getpid() {
+			_, _, _ = unix.RawSyscall(unix.SYS_EXIT, 0, 0, 0)
+		}
+		go endFirst() // on another thread: this one is taken
+		select {}
+	}
+	go endFirst()
+	select {}
+}
+
+func TestHeadlessOrphansAreKilled(t *testing.T) {
+	if err := BecomeSubreaper(); err != nil {
+		t.Fatal(err)
+	}
+	orphans := make(chan int, 2)
+	starter, _ := running(t, func(e Exit) { orphans <- e.PID })
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = helper("headless").Env
+	cmd.Stdout = w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	eventually(t, func() bool { return state(cmd.Process.Pid) == 'Z' })
+	if said, err := bufio.NewReader(r).ReadString('\n'); !strings.HasPrefix(said, "here") {
+		t.Fatalf("the child said %q, %v", said, err)
+	}
+	if err := starter.KillOrphans(t.Context(), func(int) bool { return false }); err != nil {
+		t.Fatal(err)
+	}
+	if first := wait(t, orphans); first != cmd.Process.Pid {
+		t.Errorf("%d ended first, want the parent, %d", first, cmd.Process.Pid)
+	}
+	wait(t, orphans)
 }
 
 func TestAStartIsNoOrphan(t *testing.T) {
