@@ -257,7 +257,7 @@ func (c *clientConn) do(ctx context.Context, r *Request) (appStatus uint32, err 
 			return 0, context.Cause(ctx)
 		}
 		c.client.retire(c)
-		return 0, &lostError{cause: fmt.Errorf("%w before the request: %w", ErrConnClosed, err), unsent: true}
+		return 0, &lostError{cause: c.lost(err), unsent: true}
 	}
 	if len(call.inputs) > 0 {
 		go call.sendInputs(cancel)
@@ -273,6 +273,17 @@ func (c *clientConn) do(ctx context.Context, r *Request) (appStatus uint32, err 
 	default:
 		return end.AppStatus, nil
 	}
+}
+
+// lost is why a request could not be sent: why the connection has ended if that
+// is known already, else the failure of the write.
+func (c *clientConn) lost(err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return c.err
+	}
+	return fmt.Errorf("%w before the request: %w", ErrConnClosed, err)
 }
 
 // withdraw frees the room of a call that was never sent.

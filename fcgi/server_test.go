@@ -74,6 +74,7 @@ func TestServerFilterDataFirst(t *testing.T) {
 	p.send(request(1, RoleFilter, FlagKeepConn, nil))
 	p.expect(`STDOUT 1 "FILTER \n"`)
 	p.send(AppendStream(nil, TypeData, 1, make([]byte, 101)))
+	p.expect(`STDERR 1 "fcgi: too much of FCGI_DATA before the end of FCGI_STDIN"`)
 	p.expect("END_REQUEST 1 app=1 status=REQUEST_COMPLETE")
 	p.send(AppendGetValues(nil))
 	p.expect(`GET_VALUES_RESULT 0 "\x0f\x01FCGI_MPXS_CONNS1"`)

@@ -265,11 +265,11 @@ func (c *serverConn) cancelAll(cause error) {
 	defer c.mu.Unlock()
 	c.closing = true
 	for _, r := range c.requests {
-		r.stdin.end(cause)
-		r.data.end(cause)
 		if r.running {
 			r.cancel(cause)
 		}
+		r.stdin.end(cause)
+		r.data.end(cause)
 	}
 }
 

@@ -113,7 +113,11 @@ func (r *serverRequest) start(params Params) {
 	r.conn.handlers.Go(func() {
 		appStatus, err := r.do(ctx, params)
 		end, message := outcome(appStatus, err)
-		if ctx.Err() != nil {
+		switch cause := context.Cause(ctx); {
+		case cause == nil:
+		case errors.Is(cause, errDataFirst):
+			message = cause.Error()
+		default:
 			message = "" // nobody is there to read it
 		}
 		cancel(nil)
@@ -148,12 +152,13 @@ func (r *serverRequest) abort() {
 	r.stop(ErrAborted)
 }
 
-// stop tells a running handler to end.
+// stop tells a running handler to end. The context is first: whoever sees a
+// stream end with cause finds the context cancelled.
 func (r *serverRequest) stop(cause error) {
 	r.over.set(cause)
+	r.cancel(cause)
 	r.stdin.end(cause)
 	r.data.end(cause)
-	r.cancel(cause)
 }
 
 // outcome is what END_REQUEST and STDERR say of a handler's result.
