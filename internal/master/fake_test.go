@@ -83,13 +83,15 @@ func (f *fake) run() error {
 		}
 	case fakeSilent:
 	default:
+		// Ready is the first word: a client that came before it might make us
+		// say Quiet first.
+		if err := f.master.Send(&control.Ready{}); err != nil {
+			return err
+		}
 		for i, name := range f.start.FDs {
 			if strings.HasPrefix(name, control.FDListen) {
 				go f.accept(f.fds[i])
 			}
-		}
-		if err := f.master.Send(&control.Ready{}); err != nil {
-			return err
 		}
 		if f.mode == fakeCrashes {
 			for range 3 {

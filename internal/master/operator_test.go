@@ -16,6 +16,7 @@ func TestStatus(t *testing.T) {
 	ondemand(s.cfg.Pools[1])
 	behave(s.cfg.Pools[2], fakeSilent)
 	s.run()
+	s.expectLog("fpm is running")
 	s.eventually("the control socket", func() bool { _, err := os.Stat(s.path("control")); return err == nil })
 	s.eventually("the first pool", func() bool { return s.state("www") == poolServing })
 	if info, err := os.Stat(s.path("control")); err != nil || info.Mode().Perm() != 0o600 {

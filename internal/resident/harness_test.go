@@ -126,12 +126,13 @@ func launchCommand(t testing.TB, text []byte, start resident.Start, name string,
 	w.cmd.Stdout, w.cmd.Stderr = ends.stdout, ends.stderr
 	w.cmd.ExtraFiles = []*os.File{ends.control}
 	w.cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
+	// Before the start: some programs do not live to read it.
+	w.send(resident.AppendStart(nil, &start))
 	err := w.cmd.Start()
 	ends.close()
 	_ = w.cmd.Stdin.(*os.File).Close()
 	check(t, err)
 	w.pid = w.cmd.Process.Pid
-	w.send(resident.AppendStart(nil, &start))
 	return w
 }
 
