@@ -65,6 +65,7 @@ func TestEveryMessageArrivesAsItWasSent(t *testing.T) {
 		&Ready{}, &Failed{Reason: "no such file"},
 		&Snapshot{ID: 7, Status: []byte(`{"pool":"www"}`)},
 		&WorkerExited{PID: 9, Signal: 11}, &Usage{Workers: 2, Wanted: 3}, &Quiet{},
+		&Connections{List: []Connection{{Status: true}, {Fresh: true}}},
 	}
 	master, supervisor := pair(t)
 	for _, sent := range messages {

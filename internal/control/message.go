@@ -56,9 +56,11 @@ type (
 	// and running, and to exit with code 0. Replaced says that another
 	// generation accepts in its place: then a kept connection stays open until
 	// it has brought one more request or is idle for long, since its client may
-	// be sending at this moment.
+	// be sending at this moment. HandOver says that this generation is there
+	// already, and takes such connections by [Connections] as they become idle.
 	Drain struct {
 		Replaced bool `json:"replaced"`
+		HandOver bool `json:"hand_over,omitempty"`
 	}
 	// Announced says that the log has the line about this supervisor being
 	// ready. What its workers print, which in php-fpm's log comes after that
@@ -113,6 +115,21 @@ type (
 	Quiet struct{}
 )
 
+// Connections brings web servers' connections that are idle, each as an
+// attached descriptor: from a supervisor that was told to hand them over to
+// the master, and from the master to the supervisor in its place. A request
+// that arrives meanwhile waits in the connection.
+type Connections struct {
+	List []Connection `json:"list"` // one for each descriptor, in order
+}
+
+// A Connection is what a supervisor knows of a connection beside its
+// descriptor.
+type Connection struct {
+	Status bool `json:"status,omitempty"` // it came to pm.status_listen
+	Fresh  bool `json:"fresh,omitempty"`  // it has not said anything yet
+}
+
 // Unknown stands for a message of a type this program does not know. It can
 // be received, never sent.
 type Unknown struct {
@@ -133,6 +150,7 @@ func (*Snapshot) messageType() string        { return "snapshot" }
 func (*WorkerExited) messageType() string    { return "worker_exited" }
 func (*Usage) messageType() string           { return "usage" }
 func (*Quiet) messageType() string           { return "quiet" }
+func (*Connections) messageType() string     { return "connections" }
 func (m *Unknown) messageType() string       { return m.Type }
 
 // blank returns an empty message of the type called name.
@@ -166,6 +184,8 @@ func blank(name string) Message {
 		return &Usage{}
 	case "quiet":
 		return &Quiet{}
+	case "connections":
+		return &Connections{}
 	default:
 		return &Unknown{Type: name}
 	}

@@ -42,10 +42,12 @@ type link struct {
 }
 
 // outgoing is a message for a supervisor. If logs is set the descriptors of
-// the pool's logs go with it, and message makes it of their names.
+// the pool's logs go with it, and message makes it of their names. sent, if it
+// is set, is called when the message is on its way or never will be.
 type outgoing struct {
 	message func(names []string, fds []int) (control.Message, []int)
 	logs    *errorLog
+	sent    func()
 }
 
 // connect starts the process of s and sends it its configuration.
@@ -54,7 +56,7 @@ func (m *Master) connect(s *supervisor) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn.Limit(messageBase+messagePerWorker*s.cfg.MaxChildren, 0)
+	conn.Limit(messageBase+messagePerWorker*s.cfg.MaxChildren, control.MaxFDs)
 	k := &link{master: m, owner: s, conn: conn, out: make(chan outgoing, queueLength), closed: make(chan struct{})}
 	k.sendStart()
 	m.helpers.Go(k.write)
@@ -120,8 +122,10 @@ func (k *link) sendReopen() {
 	}})
 }
 
-func (k *link) sendDrain(replaced bool) { k.tell(&control.Drain{Replaced: replaced}) }
-func (k *link) sendStop()               { k.tell(&control.Stop{}) }
+func (k *link) sendDrain(to successor) {
+	k.tell(&control.Drain{Replaced: to != nobody, HandOver: to == nextGeneration})
+}
+func (k *link) sendStop() { k.tell(&control.Stop{}) }
 
 // tell queues a message without descriptors.
 func (k *link) tell(m control.Message) {
@@ -136,6 +140,9 @@ func (k *link) send(o outgoing) {
 	select {
 	case k.out <- o:
 	default:
+		if o.sent != nil {
+			o.sent()
+		}
 		k.owner.pool.log().Error("the supervisor does not read its messages, killing it")
 		k.owner.kill()
 	}
@@ -151,6 +158,21 @@ func (k *link) write() {
 				k.post(func() { k.owner.broken(err) })
 			}
 		case <-k.closed:
+			k.dropUnsent()
+			return
+		}
+	}
+}
+
+// dropUnsent gives up what a supervisor did not live to hear.
+func (k *link) dropUnsent() {
+	for {
+		select {
+		case o := <-k.out:
+			if o.sent != nil {
+				o.sent()
+			}
+		default:
 			return
 		}
 	}
@@ -169,29 +191,47 @@ func (k *link) deliver(o outgoing) error {
 		}()
 	}
 	message, all := o.message(names, fds)
-	return errors.Join(openErr, k.conn.Send(message, all...))
+	err := k.conn.Send(message, all...)
+	if o.sent != nil {
+		o.sent()
+	}
+	return errors.Join(openErr, err)
 }
 
 // read hands the messages of the supervisor to the loop, one at a time: it
 // cannot make the master do more than it has time for.
 func (k *link) read() {
 	for {
-		message, _, err := k.conn.Receive()
+		message, fds, err := k.conn.Receive()
 		if err != nil {
 			k.post(func() { k.owner.hungUp(err) })
 			return
 		}
 		handled := make(chan struct{})
-		k.post(func() {
-			k.owner.handle(message)
-			close(handled)
-		})
+		k.master.loop.Post(func() { k.received(message, fds, func() { close(handled) }) })
 		select {
 		case <-handled:
 		case <-k.closed:
 			return
 		}
 	}
+}
+
+// received acts on a message and calls handled when there may be another.
+func (k *link) received(message control.Message, fds []int, handled func()) {
+	select {
+	case <-k.closed:
+		closeAll(fds)
+		return
+	default:
+	}
+	if list, ok := message.(*control.Connections); ok {
+		k.owner.pool.passOn(k.owner, passed{list.List, fds, handled})
+		return
+	}
+	closeAll(fds)
+	k.owner.handle(message)
+	handled()
 }
 
 // post runs f on the loop unless the link is closed by then.

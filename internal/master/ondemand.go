@@ -46,6 +46,6 @@ func (p *pool) supervisorQuiet(s *supervisor) {
 	}
 	p.leave(s)
 	p.current = nil
-	s.drain(-1, true)
+	s.drain(-1, whoComesNext)
 	p.rest()
 }

@@ -71,6 +71,7 @@ type pool struct {
 	current *supervisor // nil in idle and backoff
 	next    *supervisor // nil but during a reload
 	leaving map[*supervisor]struct{}
+	passing []passed // connections that wait for a current one
 
 	deaths  int         // in a row
 	timer   *loop.Timer // to the end of backoff
@@ -122,6 +123,7 @@ func (p *pool) supervisorReady(s *supervisor) {
 	case p.current:
 		p.state = poolServing
 		p.settle(nil)
+		p.passAll()
 	case p.next:
 		p.takeOver()
 	}
@@ -196,12 +198,13 @@ func (p *pool) takeOver() {
 	p.cfg, p.doors, p.generation = p.current.cfg, p.current.doors, p.current.generation
 	p.state, p.deaths = poolServing, 0
 	p.since = time.Now()
+	p.passAll()
 	if old == nil {
 		p.settle(nil)
 		return
 	}
 	p.leave(old)
-	old.drain(p.master.patience(), true)
+	old.drain(p.master.patience(), nextGeneration)
 	old.whenClosed(func() { p.settle(nil) })
 }
 
@@ -230,7 +233,7 @@ func (p *pool) leave(s *supervisor) { p.leaving[s] = struct{}{} }
 
 // finish lets the pool end with its requests, after patience at the latest.
 func (p *pool) finish(patience time.Duration) {
-	p.close(func(s *supervisor) { s.drain(patience, false) })
+	p.close(func(s *supervisor) { s.drain(patience, nobody) })
 }
 
 // terminate ends the pool at once.
@@ -244,6 +247,7 @@ func (p *pool) close(end func(*supervisor)) {
 	all := p.supervisors()
 	p.current, p.next = nil, nil
 	p.settle(errEnding)
+	p.passAll()
 	for _, s := range all {
 		p.leave(s)
 		end(s)

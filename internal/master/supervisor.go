@@ -65,6 +65,7 @@ type supervisor struct {
 	generation int
 	state      supervisorState
 	failure    string // why it is failing
+	handing    bool   // it was told to hand over its connections
 	announced  bool   // it was told that the log says it is ready
 	began      time.Duration
 	timer      *loop.Timer // to the next step of ending it
@@ -98,17 +99,26 @@ func (s *supervisor) serving() bool {
 	return s.state == supervisorStarting || s.state == supervisorReady || s.state == supervisorFailing
 }
 
+// A successor is who serves what comes after a supervisor that drains.
+type successor int
+
+const (
+	nobody         successor = iota
+	whoComesNext             // a supervisor that is not there yet
+	nextGeneration           // the current one, which takes connections as well
+)
+
 // drain asks the supervisor to end when its requests have ended, after
-// patience at the latest unless that is negative. replaced says that another
-// one accepts in its place.
-func (s *supervisor) drain(patience time.Duration, replaced bool) {
+// patience at the latest unless that is negative.
+func (s *supervisor) drain(patience time.Duration, to successor) {
 	switch {
 	case !s.serving():
 	case s.state == supervisorStarting || patience == 0:
 		s.stop() // it has no requests, or they do not count
 	default:
 		s.state = supervisorDraining
-		s.sendDrain(replaced)
+		s.handing = to == nextGeneration
+		s.sendDrain(to)
 		if patience > 0 {
 			s.wakeIn(patience)
 		}

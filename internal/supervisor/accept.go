@@ -147,15 +147,20 @@ func noPeer() netip.Addr { return netip.Addr{} }
 func peerAddr(fd int) netip.Addr {
 	sa, err := unix.Getpeername(fd)
 	if err != nil {
-		return netip.Addr{}
+		return noPeer()
 	}
+	return addrOf(sa)
+}
+
+// addrOf returns the IP address in sa, if there is one.
+func addrOf(sa unix.Sockaddr) netip.Addr {
 	switch sa := sa.(type) {
 	case *unix.SockaddrInet4:
 		return netip.AddrFrom4(sa.Addr)
 	case *unix.SockaddrInet6:
 		return netip.AddrFrom16(sa.Addr).Unmap()
 	default:
-		return netip.Addr{}
+		return noPeer()
 	}
 }
 

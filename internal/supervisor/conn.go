@@ -345,9 +345,15 @@ func (c *conn) close() {
 	for len(c.reqs) > 0 {
 		c.reqs[len(c.reqs)-1].clientGone()
 	}
-	c.s.loop.Clear(c.timer)
 	c.s.loop.Forget(c.fd)
 	loop.Close(c.fd)
+	c.drop()
+}
+
+// drop forgets the connection, whose descriptor is closed or another's.
+func (c *conn) drop() {
+	c.closed = true
+	c.s.loop.Clear(c.timer)
 	c.s.release(c.out)
 	c.out = nil
 	delete(c.s.conns, c)

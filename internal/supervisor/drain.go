@@ -47,13 +47,14 @@ func (s *Supervisor) poolFailed(times int) {
 
 // Drain stops accepting, finishes what is under way and then ends the
 // workers and the loop. A connection that was accepted and has not said
-// anything yet is about to. An idle kept one may be, too: if another
-// generation has taken over, it may bring one more request.
-func (s *Supervisor) Drain(replaced bool) {
+// anything yet is about to. An idle kept one may be, too: it is handed over to
+// the generation that has taken over, or may bring one more request if that
+// takes none.
+func (s *Supervisor) Drain(replaced, handOver bool) {
 	if s.closing {
 		return
 	}
-	s.closing = true
+	s.closing, s.handing = true, handOver
 	s.releaseLines()
 	for _, d := range s.doors {
 		d.close()
@@ -63,6 +64,9 @@ func (s *Supervisor) Drain(replaced bool) {
 	s.httpDraining = len(s.httpDoors)
 	for _, d := range s.httpDoors {
 		d.drain(ctx)
+	}
+	if s.handing {
+		return // see handOverIdle
 	}
 	for c := range s.conns {
 		c.keep = false
@@ -78,7 +82,8 @@ func (s *Supervisor) Drain(replaced bool) {
 
 // Shutdown ends everything now.
 func (s *Supervisor) Shutdown() {
-	s.Drain(false)
+	s.Drain(false, false)
+	s.handing = false
 	s.endHTTP()
 	s.drained = true
 	s.perform(s.pool.Shutdown(s.loop.Now()))
@@ -92,7 +97,7 @@ func (s *Supervisor) Shutdown() {
 // connections go, then the requests that only their workers still know of,
 // then the workers.
 func (s *Supervisor) checkDone() {
-	if len(s.conns) > 0 || s.httpDraining > 0 {
+	if len(s.conns) > 0 || s.httpDraining > 0 || s.handingOver() {
 		return
 	}
 	if !s.drained {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/anyfpm/anyfpm/fcgi"
 	"github.com/anyfpm/anyfpm/internal/config"
+	"github.com/anyfpm/anyfpm/internal/control"
 	"github.com/anyfpm/anyfpm/internal/loop"
 	"github.com/anyfpm/anyfpm/internal/proc"
 	"github.com/anyfpm/anyfpm/internal/runner"
@@ -33,6 +34,7 @@ type rig struct {
 	dir    string
 	log    *logBuffer
 	events *recorder
+	ended  chan struct{} // closed when the loop has ended
 }
 
 type logBuffer struct {
@@ -57,6 +59,8 @@ type recorder struct {
 	ready  chan struct{}
 	failed chan string
 	quiet  chan struct{}
+	// handOver is the next generation.
+	handOver func([]control.Connection, []int, func())
 }
 
 func (r *recorder) Ready()                      { close(r.ready) }
@@ -65,6 +69,9 @@ func (r *recorder) Quiet()                      { r.quiet <- struct{}{} }
 func (r *recorder) Crashed(int, syscall.Signal) {}
 func (r *recorder) Usage(int, int)              {}
 func (r *recorder) Status(uint64, []byte)       {}
+func (r *recorder) HandOver(list []control.Connection, fds []int, done func()) {
+	r.handOver(list, fds, done)
+}
 
 // defaults is a pool as internal/config would hand it over.
 func defaults() *config.Pool {
@@ -86,8 +93,8 @@ var reaper = sync.OnceValue(func() *proc.Reaper {
 
 func start(t testing.TB, cfg *config.Pool) *rig {
 	t.Helper()
-	g := &rig{t: t, dir: t.TempDir(), log: &logBuffer{},
-		events: &recorder{make(chan struct{}), make(chan string, 10), make(chan struct{}, 1)}}
+	g := &rig{t: t, dir: t.TempDir(), log: &logBuffer{}, ended: make(chan struct{}),
+		events: &recorder{make(chan struct{}), make(chan string, 10), make(chan struct{}, 1), nil}}
 	l, err := loop.New()
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +134,10 @@ func start(t testing.TB, cfg *config.Pool) *rig {
 	}
 	done := make(chan error, 1)
 	l.Post(g.sup.serve)
-	go func() { done <- l.Run() }()
+	go func() {
+		done <- l.Run()
+		close(g.ended)
+	}()
 	t.Cleanup(func() {
 		l.Post(g.sup.Shutdown)
 		if err := <-done; err != nil {

@@ -90,7 +90,7 @@ func (c *conn) begin(ev *fcgi.Event) {
 	if c.s.compat.holding {
 		c.s.releaseLines()
 	}
-	c.keep = ev.Begin.Flags&fcgi.FlagKeepConn != 0 && !c.s.closing
+	c.keep = ev.Begin.Flags&fcgi.FlagKeepConn != 0 && (!c.s.closing || c.s.handing)
 	refuse := func(status fcgi.ProtocolStatus) {
 		c.openInput = true
 		c.write(fcgi.AppendEnd(c.output(), ev.RequestID, 0, status))

@@ -49,6 +49,16 @@ type session struct {
 	sup    *Supervisor
 	procs  *proc.Table
 	out    chan control.Message
+	// batches are connections for the next generation, one batch at a time.
+	batches chan batch
+	loop    *loop.Loop
+}
+
+// A batch of connections, and what to post to the loop when they are sent.
+type batch struct {
+	message control.Connections
+	fds     []int
+	done    func()
 }
 
 // Main runs the supervisor of one pool. fd is the control socket, over which
@@ -73,7 +83,7 @@ func Main(fd int) error {
 		return err
 	}
 	defer func() { _ = master.Close() }()
-	s := &session{master: master, out: make(chan control.Message, 16)}
+	s := &session{master: master, out: make(chan control.Message, 16), batches: make(chan batch, 1)}
 	if err := s.receiveStart(); err != nil {
 		return err
 	}
@@ -173,6 +183,7 @@ func (s *session) run() error {
 		return err
 	}
 	defer l.Close()
+	s.loop = l
 
 	ctx, cancel := context.WithCancel(context.Background())
 	reaper := proc.NewReaper(func(exit proc.Exit) {
@@ -282,7 +293,10 @@ func (s *session) receive(l *loop.Loop) {
 func (s *session) handle(m control.Message, fds []int) {
 	switch m := m.(type) {
 	case *control.Drain:
-		s.sup.Drain(m.Replaced)
+		s.sup.Drain(m.Replaced, m.HandOver)
+	case *control.Connections:
+		s.sup.takeConnections(m.List, fds)
+		return
 	case *control.Announced:
 		s.sup.releaseLines()
 	case *control.Stop:
@@ -317,8 +331,20 @@ func (s *session) reopen(names []string, fds []int) {
 
 // send sends what the loop has to say; it may have to wait for the master.
 func (s *session) send() {
-	for m := range s.out {
-		if err := s.master.Send(m); err != nil {
+	for {
+		var err error
+		select {
+		case m, more := <-s.out:
+			if !more {
+				return
+			}
+			err = s.master.Send(m)
+		case b := <-s.batches:
+			err = s.master.Send(&b.message, b.fds...)
+			closeAll(b.fds) // the other generation has its own
+			s.loop.Post(b.done)
+		}
+		if err != nil {
 			for range s.out { // the master is gone; receive knows
 			}
 			return
@@ -358,6 +384,11 @@ func (s *session) Usage(workers, wanted int) {
 // Status implements Events.
 func (s *session) Status(id uint64, status []byte) {
 	s.tell(&control.Snapshot{ID: id, Status: status})
+}
+
+// HandOver implements Events. The Supervisor waits for done before the next.
+func (s *session) HandOver(list []control.Connection, fds []int, done func()) {
+	s.batches <- batch{message: control.Connections{List: list}, fds: fds, done: done}
 }
 
 // killLeftovers ends all processes of the pool, those included that scripts

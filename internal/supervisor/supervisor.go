@@ -14,6 +14,7 @@ import (
 
 	"github.com/anyfpm/anyfpm/internal/cgi"
 	"github.com/anyfpm/anyfpm/internal/config"
+	"github.com/anyfpm/anyfpm/internal/control"
 	"github.com/anyfpm/anyfpm/internal/loop"
 	"github.com/anyfpm/anyfpm/internal/proc"
 	"github.com/anyfpm/anyfpm/internal/runner"
@@ -74,6 +75,9 @@ type Events interface {
 	Usage(workers, wanted int)
 	// Status is the answer to a question for the status, as JSON.
 	Status(id uint64, status []byte)
+	// HandOver gives connections, whose descriptors it takes over, to the next
+	// generation, and posts done to the loop once they are on their way.
+	HandOver(list []control.Connection, fds []int, done func())
 }
 
 // A Supervisor runs one pool. All its fields belong to the loop.
@@ -119,6 +123,8 @@ type Supervisor struct {
 	started      bool // package pool is started
 	serving      bool // connections are accepted
 	closing      bool // no new connections
+	handing      bool // the next generation takes the connections
+	handed       handedOver
 	drained      bool // package pool is told to end
 	quiet        bool // an ondemand pool has neither connection nor worker
 	quietTimer   *loop.Timer
@@ -281,6 +287,7 @@ func (s *Supervisor) afterBatch() {
 	if len(s.resumable)+len(s.orphaned) > 0 {
 		s.resumeRelays()
 	}
+	s.handOverIdle()
 	s.checkQuota()
 	if at, ok := s.pool.Next(); ok {
 		s.loop.Set(s.poolTimer, at)

@@ -3,6 +3,7 @@
 package scenario
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -73,6 +74,45 @@ func TestReload(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A kept connection outlives the generation that accepted it: it goes to the
+// next one, with the request that may be in it already, and the old generation
+// need not stay for it.
+func TestKeptConnectionOutlivesReload(t *testing.T) {
+	conf := func(word string) string { return oneWorker + "ping.path = /ping\nping.response = " + word + "\n" }
+	suite.Everybody(t, conf("1")+"[tcp]\nlisten = 127.0.0.1:{{PORT}}\nping.path = /ping\nping.response = 1\npm = static\npm.max_children = 1\n", func(t *testing.T, d *harness.Daemon) {
+		ping := d.Request(harness.Request{Path: "/ping", KeepConn: true}).Bytes(1)
+		conns := []*harness.Conn{d.Dial(), d.Dial("tcp")}
+		for _, c := range conns {
+			c.Send(ping)
+			if got := c.Response(1).Body; got != "1" {
+				t.Fatalf("before the reload: %q", got)
+			}
+		}
+		port := d.Address("tcp")
+		for _, word := range []string{"2", "3"} {
+			d.Configure(conf(word) + "[tcp]\nlisten = " + port + "\nping.path = /ping\nping.response = " + word + "\npm = static\npm.max_children = 1\n")
+			old := d.Supervisor("www")
+			if out, code := d.CLI("reload", "--control", d.Control()); code != 0 {
+				t.Fatalf("reload ended with %d: %s", code, out)
+			}
+			harness.Eventually(t, harness.Patience, func() error {
+				for _, p := range d.Find("anyfpm: pool www") {
+					if p.PID == old {
+						return fmt.Errorf("the old generation is still there")
+					}
+				}
+				return nil
+			})
+			for _, c := range conns {
+				c.Send(ping)
+				if got := c.Response(1).Body; got != word {
+					t.Errorf("after the reload: %q, want %q", got, word)
+				}
+			}
+		}
+	})
 }
 
 // A configuration with faults changes nothing: the old one goes on serving.
