@@ -22,6 +22,6 @@
 // versions whose layout is known. One that is not known is named in a note and
 // never guessed at. The tables are made by slowlog/internal/offgen.
 //
-// [Recorder] writes events to a log, in php-fpm's format or as JSON, and
-// never makes anybody wait. [Trace] prints one report for a person.
+// [AppendPHPFPM] and [AppendJSON] make an entry of a slow log of a report and
+// the request it is about. [Trace] prints one report for a person.
 package slowlog

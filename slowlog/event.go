@@ -1,7 +1,6 @@
 package slowlog
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -12,55 +11,55 @@ type Reason string
 
 // The reasons.
 const (
-	// Slow: the request runs longer than request_slowlog_timeout.
+	// Slow is a request that runs longer than request_slowlog_timeout.
 	Slow Reason = "slow"
-	// Terminate: its worker is about to be stopped for it
-	// (request_terminate_timeout).
-	Terminate Reason = "terminate"
+	// Timeout is a request whose worker is about to be stopped for
+	// request_terminate_timeout.
+	Timeout Reason = "timeout"
 )
 
-// An Event is one entry of the slow log: a request and a report of the process
+// An Event is one entry of a slow log: a request and a report of the process
 // that serves it. Its text may hold anything; what is written is clean.
 type Event struct {
 	Reason    Reason
 	Pool      string
-	Worker    int // the worker's slot
+	Slot      int // the worker's place in the pool
 	Method    string
-	URI       string
+	URI       string // with the query
 	Script    string
-	RequestID string
-	Elapsed   time.Duration // since the request was given to the worker
-	Queued    time.Duration // how long it waited before
-	// Sample counts the events of a request from 1 (request_slowlog_repeat).
+	RequestID string        // empty without one
+	Elapsed   time.Duration // since a worker has the request
+	Queue     time.Duration // how long it waited for one
+	// Sample counts the looks at the request from 1 (request_slowlog_repeat).
 	Sample int
 	Report Report
 }
 
-// maxText is how much is written of a URI and of other text of a request.
-const maxText = 8 << 10
+// Bounds of what is written of a request.
+const (
+	maxText = 8 << 10
+	maxName = 256 // of a pool
+)
 
-// maxName is how much is written of a pool's name.
-const maxName = 256
-
-// A jsonEvent is an event as it is written.
+// A jsonEvent is an event as it is written, with the names that the access log
+// has for the same things.
 type jsonEvent struct {
 	Time      time.Time `json:"time"`
+	Event     Reason    `json:"event"`
 	Pool      string    `json:"pool"`
-	Worker    int       `json:"worker"`
 	PID       int       `json:"pid"`
-	Reason    Reason    `json:"reason"`
-	Sample    int       `json:"sample"`
+	Slot      int       `json:"slot"`
+	RequestID string    `json:"request_id,omitempty"`
 	Method    string    `json:"method"`
 	URI       string    `json:"uri"`
 	Script    string    `json:"script"`
-	RequestID string    `json:"request_id,omitempty"`
 	Elapsed   float64   `json:"elapsed"`
-	QueueTime float64   `json:"queue_time"`
+	Queue     float64   `json:"queue"`
+	Sample    int       `json:"sample"`
 	Stacks    []Stack   `json:"stacks"`
 	Wait      Wait      `json:"wait"`
 	Children  []Child   `json:"children,omitempty"`
 	Notes     []string  `json:"notes,omitempty"`
-	Took      float64   `json:"sample_time"`
 }
 
 // AppendJSON appends an event as one line of JSON, with at most depth frames
@@ -68,22 +67,21 @@ type jsonEvent struct {
 func AppendJSON(dst []byte, e *Event, depth int) []byte {
 	j := jsonEvent{
 		Time:      e.Report.At,
+		Event:     e.Reason,
 		Pool:      cleanBounded(e.Pool, maxName),
-		Worker:    e.Worker,
 		PID:       e.Report.PID,
-		Reason:    e.Reason,
-		Sample:    e.Sample,
+		Slot:      e.Slot,
+		RequestID: cleanBounded(e.RequestID, maxText),
 		Method:    cleanBounded(e.Method, maxText),
 		URI:       cleanBounded(e.URI, maxText),
 		Script:    cleanBounded(e.Script, maxText),
-		RequestID: cleanBounded(e.RequestID, maxText),
 		Elapsed:   e.Elapsed.Seconds(),
-		QueueTime: e.Queued.Seconds(),
+		Queue:     e.Queue.Seconds(),
+		Sample:    e.Sample,
 		Stacks:    make([]Stack, 0, len(e.Report.Stacks)),
 		Wait:      e.Report.Wait,
 		Children:  e.Report.Children,
 		Notes:     e.Report.Notes,
-		Took:      e.Report.Took.Seconds(),
 	}
 	for _, s := range e.Report.Stacks {
 		if len(s.Frames) > depth {
@@ -91,12 +89,20 @@ func AppendJSON(dst []byte, e *Event, depth int) []byte {
 		}
 		j.Stacks = append(j.Stacks, s)
 	}
-	var line bytes.Buffer
+	line := appender{dst}
 	enc := json.NewEncoder(&line)
 	enc.SetEscapeHTML(false) // <module> is no markup here
 	if err := enc.Encode(j); err != nil {
 		// Only a number that is none could do it, and there is none.
 		return fmt.Appendf(dst, "{\"error\":%q}\n", err)
 	}
-	return append(dst, line.Bytes()...)
+	return line.to
+}
+
+// An appender is a writer to the end of a slice.
+type appender struct{ to []byte }
+
+func (a *appender) Write(p []byte) (int, error) {
+	a.to = append(a.to, p...)
+	return len(p), nil
 }

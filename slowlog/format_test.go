@@ -60,8 +60,8 @@ func events() map[string]*Event {
 	event := func(r Report) *Event {
 		r.PID, r.At, r.Took = 4711, at, 123*time.Microsecond
 		return &Event{
-			Reason: Slow, Pool: "www", Worker: 3, Method: "GET", URI: "/cart.php?id=1", Script: "/srv/www/slow.php",
-			RequestID: "0af7651916cd43dd", Elapsed: 2500 * time.Millisecond, Queued: 30 * time.Millisecond, Sample: 1, Report: r,
+			Reason: Slow, Pool: "www", Slot: 3, Method: "GET", URI: "/cart.php?id=1", Script: "/srv/www/slow.php",
+			RequestID: "0af7651916cd43dd", Elapsed: 2500 * time.Millisecond, Queue: 30 * time.Millisecond, Sample: 1, Report: r,
 		}
 	}
 	socket := Wait{State: "S", Call: "recvfrom", Descriptors: []Descriptor{{5, "tcp 127.0.0.1:40000 -> 127.0.0.1:5432"}}, Channel: "wait_woken"}

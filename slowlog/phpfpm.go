@@ -3,53 +3,79 @@ package slowlog
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/anyfpm/anyfpm/slowlog/stack"
 )
 
+// entryTime is php-fpm's form of a time.
+const entryTime = "02-Jan-2006 15:04:05"
+
 // AppendPHPFPM appends an event as php-fpm writes it to its slow log, with at
-// most depth frames of each stack.
-//
-// php-fpm's lines name a function and where it was called from, innermost
-// first, and end above the script's outermost code:
+// most depth frames of each stack:
 //
 //	[20-Nov-2026 17:36:37]  [pool www] pid 12006
 //	script_filename = /srv/www/slow.php
 //	[0x00007fbdd1e15340] sleep() /srv/www/slow.php:2
 //	[0x00007fbdd1e152d0] inner() /srv/www/slow.php:3
 //
-// An entry about PHP holds nothing else. For others what php-fpm has no words
-// for is added as further lines of the form "name = value": whose stack
-// follows, what the process waits for, its children, what is missing.
+// What php-fpm has no words for follows in lines that begin with a #, so that
+// who reads such files finds the frames where they always were. Without these
+// lines an entry on PHP is php-fpm's own, byte by byte.
 func AppendPHPFPM(dst []byte, e *Event, depth int) []byte {
 	r := &e.Report
-	dst = append(dst, '\n')
-	dst = r.At.Local().AppendFormat(dst, "[02-Jan-2006 15:04:05]")
+	dst = r.At.Local().AppendFormat(append(dst, '\n'), "["+entryTime+"]")
 	dst = fmt.Appendf(dst, "  [pool %s] pid %d\n", cleanBounded(e.Pool, maxName), r.PID)
 	dst = fmt.Appendf(dst, "script_filename = %s\n", cleanBounded(e.Script, maxText))
-	plain := len(r.Stacks) == 1 && r.Stacks[0].PID == 0 && isPHP(r.Stacks[0])
-	if !plain {
-		dst = fmt.Appendf(dst, "waits_in = %s\n", r.Wait)
-		for _, c := range r.Children {
-			dst = fmt.Appendf(dst, "child %d of %d = %s: %s\n", c.PID, c.Parent, c.Command, c.Wait)
-		}
-	}
-	for _, s := range r.Stacks {
-		if !plain {
-			dst = fmt.Appendf(dst, "stack = %s\n", title(s))
-		}
-		dst = appendFrames(dst, s, depth)
-	}
-	if len(r.Stacks) == 0 {
+	others := r.Stacks
+	own := len(others) > 0 && others[0].PID == 0
+	if own {
+		dst = appendFrames(dst, others[0], depth)
+	} else if len(others) == 0 {
 		dst = append(dst, "+++ dump failed\n"...)
 	}
+	dst = appendRequest(dst, e)
+	if own {
+		dst = appendTitle(dst, others[0])
+		others = others[1:]
+	}
+	dst = fmt.Appendf(dst, "# waits in: %s\n", r.Wait)
+	for _, c := range r.Children {
+		dst = fmt.Appendf(dst, "# process %d of %d, %s, waits in: %s\n", c.PID, c.Parent, c.Command, c.Wait)
+	}
 	for _, note := range r.Notes {
-		dst = fmt.Appendf(dst, "note = %s\n", note)
+		dst = fmt.Appendf(dst, "# note: %s\n", note)
+	}
+	for _, s := range others {
+		dst = appendTitle(dst, s)
+		dst = appendFrames(dst, s, depth)
 	}
 	return dst
 }
 
-func isPHP(s Stack) bool { return strings.HasPrefix(s.Runtime, "php ") }
+// appendRequest appends the line about the request.
+func appendRequest(dst []byte, e *Event) []byte {
+	dst = fmt.Appendf(dst, "# request: %s %s, ", cleanBounded(e.Method, maxText), cleanBounded(e.URI, maxText))
+	if e.RequestID != "" {
+		dst = fmt.Appendf(dst, "id %s, ", cleanBounded(e.RequestID, maxText))
+	}
+	dst = fmt.Appendf(dst, "%s after %v, queued for %v", e.Reason, e.Elapsed.Round(time.Microsecond), e.Queue.Round(time.Microsecond))
+	if e.Sample > 1 {
+		dst = fmt.Appendf(dst, ", sample %d", e.Sample)
+	}
+	return append(dst, '\n')
+}
+
+// appendTitle appends the line that says whose stack it is. php-fpm's frames
+// have no room for the place where PHP is; it is in this line, unless it is a
+// function of PHP's own.
+func appendTitle(dst []byte, s Stack) []byte {
+	dst = append(append(dst, "# stack: "...), title(s)...)
+	if isPHP(s) && len(s.Frames) > 0 && s.Frames[0].Kind != stack.Builtin {
+		dst = fmt.Appendf(dst, ", at %s:%d", s.Frames[0].File, s.Frames[0].Line)
+	}
+	return append(dst, '\n')
+}
 
 // title says whose stack it is.
 func title(s Stack) string {
@@ -64,64 +90,55 @@ func title(s Stack) string {
 		text += " (" + s.Note + ")"
 	}
 	if s.Wait != nil {
-		text += ", waits in " + s.Wait.String()
+		text += ", waits in: " + s.Wait.String()
 	}
 	return text
 }
 
-// appendFrames appends the lines of a stack. Each has the place where the
-// next frame outwards is, for that is where the function was called. Where
-// the innermost frame is would be lost so, except in PHP, whose own functions
-// are frames: it becomes a line of its own, of a function without a name.
+// appendFrames appends a line per frame. Of PHP's they are php-fpm's own,
+// which name a function and the place it was called from, and leave out the
+// outermost code. Of other languages they name the place where the function
+// is: their builtin functions are no frames, so the innermost place would be
+// missing.
 func appendFrames(dst []byte, s Stack, depth int) []byte {
-	frames := s.Frames
-	if len(frames) == 0 {
-		return dst
-	}
-	if s.Frames[0].Module != "" {
-		return appendNative(dst, frames, depth)
-	}
-	if frames[0].Kind != stack.Builtin && !isPHP(s) {
-		frames = append([]Frame{{Addr: frames[0].Addr, Kind: stack.Builtin}}, frames...)
-	}
-	for i, f := range frames[:min(len(frames), depth)] {
-		if f.Kind == stack.Main {
-			break
+	php := isPHP(s)
+	for i, f := range s.Frames[:min(len(s.Frames), depth)] {
+		name, at := f.Func, f
+		if php {
+			if f.Kind == stack.Main {
+				break
+			}
+			name = phpName(f)
+			if i+1 < len(s.Frames) {
+				at = s.Frames[i+1]
+			}
 		}
-		file, line := caller(frames[i+1:])
-		dst = fmt.Appendf(dst, "[0x%016x] %s() %s:%d\n", f.Addr, functionName(f), file, line)
+		if name == "" {
+			name = "???"
+		}
+		dst = fmt.Appendf(dst, "[0x%016x] %s() ", f.Addr, name)
+		switch {
+		case at.File != "":
+			dst = fmt.Appendf(dst, "%s:%d\n", at.File, at.Line)
+		case at.Module != "":
+			dst = fmt.Appendf(dst, "%s:0\n", at.Module)
+		default:
+			dst = append(dst, "unknown:0\n"...)
+		}
 	}
 	return dst
 }
 
-// caller is the place of the first frame that has one of its own.
-func caller(outer []Frame) (file string, line int) {
-	for _, f := range outer {
-		if f.Kind != stack.Builtin && f.File != "" {
-			return f.File, f.Line
-		}
-	}
-	return "unknown", 0
-}
+func isPHP(s Stack) bool { return strings.HasPrefix(s.Runtime, "php ") }
 
-// functionName is what php-fpm would call a frame.
-func functionName(f Frame) string {
+// phpName is php-fpm's name of a frame, which knows no classes.
+func phpName(f Frame) string {
 	switch {
 	case f.Kind == stack.Include:
 		return "[INCLUDE_OR_EVAL]"
 	case f.Bare != "":
 		return f.Bare
-	case f.Func == "" || strings.HasPrefix(f.Func, "<") && f.Kind == stack.Builtin:
-		return "???"
+	default:
+		return f.Func
 	}
-	return f.Func
-}
-
-// appendNative appends native frames, which have an object for a file and no
-// lines.
-func appendNative(dst []byte, frames []Frame, depth int) []byte {
-	for _, f := range frames[:min(len(frames), depth)] {
-		dst = fmt.Appendf(dst, "[0x%016x] %s() %s:0\n", f.Addr, f.Func, f.Module)
-	}
-	return dst
 }

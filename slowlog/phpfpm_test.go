@@ -17,8 +17,9 @@ import (
 	"github.com/anyfpm/anyfpm/slowlog/stack"
 )
 
-// slowScript is slow in every kind of frame php-fpm has a word for.
-const slowScript = `<?php
+// slowScripts are slow in every kind of frame php-fpm has a word for.
+var slowScripts = map[string]string{
+	"calls": `<?php
 class Repo {
   static function find($id) {
     return (function ($id) {
@@ -31,75 +32,90 @@ function handler($x) {
 }
 eval('
 handler([1]);');
-`
+`,
+	"include": "<?php\ninclude __DIR__ . '/main.php';\n",
+	"main":    "<?php\nwhile (true);\n",
+}
 
-// php-fpm itself writes a slow log about a worker that we look at as well:
-// the two entries are the same but for the time.
+// php-fpm itself writes a slow log about workers that we look at as well: its
+// entries and ours are the same but for the time and our further lines.
 func TestSameAsPHPFPM(t *testing.T) {
 	fpm := phpFPM(t)
 	dir := t.TempDir()
 	slow, socket := filepath.Join(dir, "slow.log"), filepath.Join(dir, "fpm.sock")
-	script := filepath.Join(dir, "slow.php")
 	write := func(name, text string) {
-		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	write(script, slowScript)
-	write(filepath.Join(dir, "fpm.conf"), fmt.Sprintf(`[global]
+	write("fpm.conf", fmt.Sprintf(`[global]
 error_log = %s
 daemonize = no
 [www]
 listen = %s
 pm = static
-pm.max_children = 1
+pm.max_children = %d
 slowlog = %s
 request_slowlog_timeout = 1s
-`, filepath.Join(dir, "error.log"), socket, slow))
+`, filepath.Join(dir, "error.log"), socket, len(slowScripts), slow))
 	cmd := exec.Command(fpm, "-n", "-R", "-F", "-y", filepath.Join(dir, "fpm.conf"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // its worker, too
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // its workers, too
 		cmd.Wait()
 	})
-	var conn net.Conn
-	eventually(t, "php-fpm listens", func() (ok bool) {
-		var err error
-		conn, err = net.Dial("unix", socket)
-		return err == nil
-	})
-	defer conn.Close()
-	if _, err := conn.Write(request(script)); err != nil {
-		t.Fatal(err)
+	for name, text := range slowScripts {
+		write(name+".php", text)
 	}
-	var want string
-	eventually(t, "php-fpm has written its slow log", func() bool {
-		b, _ := os.ReadFile(slow)
-		want = string(b)
-		return strings.Count(want, "[0x") > 4 && strings.HasSuffix(want, "\n")
-	})
-	pid, err := strconv.Atoi(regexp.MustCompile(`pid (\d+)`).FindStringSubmatch(want)[1])
-	if err != nil {
-		t.Fatal(err)
+	for name := range slowScripts {
+		var conn net.Conn
+		eventually(t, "php-fpm listens", func() bool {
+			var err error
+			conn, err = net.Dial("unix", socket)
+			return err == nil
+		})
+		defer conn.Close()
+		if _, err := conn.Write(request(filepath.Join(dir, name+".php"))); err != nil {
+			t.Fatal(err)
+		}
 	}
-	target, err := Open(pid, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := &Event{Pool: "www", Script: script, Report: target.Report(context.Background())}
-	got := string(AppendPHPFPM(nil, e, 20))
-	time := regexp.MustCompile(`(?m)^\[\d\d-\w{3}-\d{4} \d\d:\d\d:\d\d\]`)
-	if !time.MatchString(got) || time.ReplaceAllString(got, "[time]") != time.ReplaceAllString(want, "[time]") {
-		t.Errorf("got:\n%s\nphp-fpm wrote:\n%s", got, want)
-	}
-	if note := e.Report.Stacks[0].Note; note != "GET /slow.php, script_filename = "+script {
-		t.Errorf("note %q", note)
-	}
-	if kinds := e.Report.Stacks[0].Frames; kinds[len(kinds)-1].Kind != stack.Main {
-		t.Error("the outermost frame is not the script")
+	for name := range slowScripts {
+		script := filepath.Join(dir, name+".php")
+		entry := regexp.MustCompile(`\n\[[^]]+\](  \[pool www\] pid (\d+)\nscript_filename = ` + regexp.QuoteMeta(script) + `\n(?:\[0x.*\n)*)\z`)
+		var want []string
+		eventually(t, "php-fpm has written its slow log", func() bool {
+			b, _ := os.ReadFile(slow)
+			for _, text := range strings.SplitAfter(string(b), "\n\n") {
+				text = "\n" + strings.Trim(text, "\n") + "\n"
+				if want = entry.FindStringSubmatch(text); want != nil {
+					return name != "calls" || strings.Count(text, "[0x") > 5 // it writes frame by frame
+				}
+			}
+			return false
+		})
+		pid, err := strconv.Atoi(want[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		target, err := Open(pid, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := &Event{Pool: "www", Script: script, Report: target.Report(context.Background())}
+		all := string(AppendPHPFPM(nil, e, 20))
+		theirs := regexp.MustCompile(`(?m)^# .*\n`).ReplaceAllString(all, "")
+		if got := entry.FindStringSubmatch(theirs); got == nil || got[1] != want[1] {
+			t.Errorf("got:\n%s\nphp-fpm wrote:\n%s", all, want[0])
+		}
+		if note := e.Report.Stacks[0].Note; !strings.HasPrefix(note, "GET /slow.php, script_filename = "+script) {
+			t.Errorf("note %q", note)
+		}
+		if frames := e.Report.Stacks[0].Frames; frames[len(frames)-1].Kind != stack.Main {
+			t.Error("the outermost frame is not the script")
+		}
 	}
 }
 

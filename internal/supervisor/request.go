@@ -58,6 +58,7 @@ type request struct {
 	worker *worker // the resident worker that serves it
 	resp   response
 	look   *look // at its process, waiting or under way
+	looks  int   // how many there were
 	leased bool  // package pool knows it and has not got it back
 
 	forRunner runner.Request // the request as its runner sees it

@@ -322,7 +322,7 @@ func (s *session) reopen(names []string, fds []int) {
 		case name == control.FDAccessLog && s.sup.access != nil:
 			s.sup.access.out.Swap(fds[i])
 		case name == control.FDSlowlog && s.sup.slowlog != nil:
-			s.sup.slowlog.out.Swap(fds[i])
+			s.sup.slowlog.reopen(fds[i])
 		default:
 			closeAll(fds[i : i+1])
 		}

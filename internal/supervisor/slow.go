@@ -17,6 +17,9 @@ const (
 	// lookPatience bounds one look at a worker. One that takes longer, as the
 	// kernel has it wait for the worker's memory map, is given up.
 	lookPatience = 50 * time.Millisecond
+	// firstPatience is lookPatience for the first look at a process, which
+	// finds out what it is: of a large Go program that takes long.
+	firstPatience = time.Second
 	// lastPatience bounds how long a worker that is to be ended is spared for
 	// a last look, the wait for the looks before included.
 	lastPatience = 250 * time.Millisecond
@@ -27,15 +30,24 @@ const (
 type slowLog struct {
 	out     *logfile.Writer
 	options slowlog.Options
+	format  func(dst []byte, e *slowlog.Event, depth int) []byte
 	depth   int // request_slowlog_trace_depth
-	json    bool
 
-	current *look   // under way, nil for none
-	queue   []*look // at most one of a request
-	explain bool    // what hides the stacks has not been logged yet
-	lost    bool    // that entries are lost has been logged
+	current *look           // under way, nil for none
+	queue   []*look         // at most one of a request
+	said    map[string]bool // what is missing from the entries and was logged
+	lost    uint64          // losses before the log was opened
+	silent  bool            // losses since were logged
 	helpers sync.WaitGroup
 }
+
+const (
+	// maxSaid is how many different things that are missing are logged.
+	maxSaid = 16
+	// writePatience is how long the disk may take for an entry before it is
+	// looked whether that is lost.
+	writePatience = time.Second
+)
 
 // A look is one look at the process that serves a request.
 type look struct {
@@ -47,7 +59,7 @@ type look struct {
 	until  time.Duration   // of a last look: when it must have ended
 	held   pool.Action     // the stop that waits for it
 	owner  any             // whom held is meant for, nil without it
-	event  slowEvent
+	event  slowlog.Event
 }
 
 // OpenSlowlog has the pool write a slow log to fd, which becomes the
@@ -55,9 +67,12 @@ type look struct {
 func (s *Supervisor) OpenSlowlog(fd int) {
 	depth := s.cfg.SlowlogTraceDepth
 	s.slowlog = &slowLog{
-		out: logfile.FromFD(fd), depth: depth, json: s.cfg.SlowlogFormat == "json", explain: true,
+		out: logfile.FromFD(fd), format: slowlog.AppendPHPFPM, depth: depth, said: map[string]bool{},
 		// php-fpm's lines name the place of the call, which is in one frame more.
 		options: slowlog.Options{Frames: depth + 1},
+	}
+	if s.cfg.SlowlogFormat == "json" {
+		s.slowlog.format = slowlog.AppendJSON
 	}
 	s.CountDrops("slow", s.slowlog.out.Dropped)
 }
@@ -79,7 +94,7 @@ func (s *Supervisor) slow(a pool.Action) {
 	}
 	elapsed := s.loop.Now() - r.granted
 	s.warnf("child %d, script '%s' (request: \"%s %s%s\") executing too slow (%d.%06d sec), logging",
-		r.pid(), printable(r.script), r.method(), r.uri(), r.queryPart(), elapsed/1e9, elapsed%1e9/1e3)
+		r.pid(), r.script, r.method(), r.uri(), r.queryPart(), elapsed/1e9, elapsed%1e9/1e3)
 	s.lookAt(r, a.Worker, false)
 }
 
@@ -91,15 +106,24 @@ func (s *Supervisor) lookAt(r *request, slot *pool.Worker, last bool) {
 		return
 	}
 	if r.look == nil {
-		r.look = &look{r: r, slot: slot, pid: r.pid(), target: r.target(), event: r.slowEvent()}
+		r.looks++
+		r.look = &look{r: r, slot: slot, pid: r.pid(), target: r.target(), event: r.slowEvent(slot, slowlog.Slow)}
 		l.queue = append(l.queue, r.look)
 	}
 	if last {
 		r.look.last, r.look.until = true, s.loop.Now()+lastPatience
-		r.look.event = r.slowEvent()
-		r.look.event.Event = eventTimeout
+		r.look.event = r.slowEvent(slot, slowlog.Timeout)
 	}
 	s.nextLook()
+}
+
+// slowEvent is what the slow log says of the request.
+func (r *request) slowEvent(slot *pool.Worker, reason slowlog.Reason) slowlog.Event {
+	return slowlog.Event{
+		Reason: reason, Pool: r.s.cfg.Name, Slot: slot.Slot,
+		Method: string(r.method()), URI: string(r.uri()) + r.queryPart(), Script: r.script, RequestID: r.requestID(),
+		Elapsed: r.s.loop.Now() - r.granted, Queue: r.queued(), Sample: r.looks,
+	}
 }
 
 // nextLook begins the next look unless one is under way.
@@ -114,6 +138,9 @@ func (s *Supervisor) nextLook() {
 	l.queue = slices.Delete(l.queue, i, i+1)
 	l.current = k
 	patience := lookPatience
+	if k.target == nil {
+		patience = firstPatience
+	}
 	if k.last {
 		patience = min(patience, k.until-s.loop.Now())
 	}
@@ -131,20 +158,17 @@ func observe(target *slowlog.Target, pid int, options slowlog.Options, patience 
 	if target == nil {
 		var err error
 		if target, err = slowlog.Open(pid, options); err != nil {
-			return nil, slowlog.Report{PID: pid, At: time.Now(), Notes: []string{printable(err.Error()) + procHint()}}
+			report := slowlog.Report{PID: pid, At: time.Now(), Notes: []string{err.Error()}}
+			if _, err := os.Stat("/proc/self"); err != nil {
+				report.Advice = "the pool's chroot has no /proc"
+				report.Notes = append(report.Notes, report.Advice)
+			}
+			return nil, report
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	return target, target.Report(ctx)
-}
-
-// procHint says why no process is to be found in a chroot.
-func procHint() string {
-	if _, err := os.Stat("/proc/self"); err == nil {
-		return ""
-	}
-	return ": the pool's chroot has no /proc"
 }
 
 // looked ends a look. What it saw counts only if the process has served the
@@ -167,23 +191,33 @@ func (s *Supervisor) looked(k *look, target *slowlog.Target, report slowlog.Repo
 }
 
 // logSlow writes an event to the slow log.
-func (s *Supervisor) logSlow(e *slowEvent) {
+func (s *Supervisor) logSlow(e *slowlog.Event) {
 	l := s.slowlog
-	if l.explain && len(e.Stacks) == 0 && len(e.Notes) > 0 {
-		l.explain = false
-		s.log.Warn("a slow request has no stack in the slow log", slog.Int("pid", e.PID), slog.String("reason", e.Notes[0]))
+	if missing := e.Report.Advice; missing != "" && !l.said[missing] && len(l.said) < maxSaid {
+		l.said[missing] = true
+		s.log.Warn("the slow log does not show all of a slow request", slog.Int("pid", e.Report.PID), slog.String("reason", missing))
 	}
-	if !l.lost && l.out.Dropped() > 0 { // earlier ones: it writes behind us
-		l.lost = true
+	if _, err := l.out.Write(l.format(nil, e, l.depth)); err != nil {
+		s.log.Error("cannot write the slow log", slog.Any("err", err))
+	}
+	l.helpers.Go(func() {
+		l.out.Sync(writePatience)
+		s.loop.Post(s.sayLost)
+	})
+}
+
+// sayLost logs once that entries are lost.
+func (s *Supervisor) sayLost() {
+	if l := s.slowlog; l.out.Dropped() > l.lost && !l.silent {
+		l.silent = true
 		s.log.Warn("the slow log cannot be written, entries are lost")
 	}
-	line, err := e.format(l.json, l.depth)
-	if err == nil {
-		_, err = l.out.Write(line)
-	}
-	if err != nil {
-		s.log.Error("cannot write slow log", slog.Any("err", err))
-	}
+}
+
+// reopen goes on in a new file.
+func (l *slowLog) reopen(fd int) {
+	l.out.Swap(fd)
+	l.lost, l.silent = l.out.Dropped(), false
 }
 
 // holds says that a stop has to wait for the last look at its process, and

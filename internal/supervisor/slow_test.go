@@ -11,6 +11,7 @@ import (
 
 	"github.com/anyfpm/anyfpm/internal/config"
 	"github.com/anyfpm/anyfpm/internal/logfile"
+	"github.com/anyfpm/anyfpm/slowlog"
 )
 
 // withSlowlog gives a rig a slow log and returns its path.
@@ -149,11 +150,17 @@ func TestSlowlogRepeat(t *testing.T) {
 		t.Fatalf("three samples are %q", text)
 	}
 	for i, line := range lines[:3] {
-		var e slowEvent
+		var e struct {
+			Event, Pool, Method, URI, Script string
+			RequestID                        string `json:"request_id"`
+			Elapsed                          float64
+			Sample                           int
+			Stacks                           []slowlog.Stack
+		}
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			t.Fatalf("%q: %v", line, err)
 		}
-		if e.Event != eventSlow || e.Pool != "test" || e.Method != "GET" || e.URI != "/x?q=\"\n\ufffd" || e.Script != script || e.RequestID != "r1" {
+		if e.Event != "slow" || e.Sample != i+1 || e.Pool != "test" || e.Method != "GET" || e.URI != "/x?q=\".." || e.Script != script || e.RequestID != "r1" {
 			t.Errorf("sample %d is of %+v", i, e)
 		}
 		if least := 0.3 * float64(i+1); e.Elapsed < least || e.Elapsed > least+5 {
@@ -203,7 +210,7 @@ func TestSlowlogOfAnotherRequest(t *testing.T) {
 	slow := g.withSlowlog()
 	g.on(func(s *Supervisor) {
 		r := s.newRequest()
-		k := &look{r: r, pid: 1, event: slowEvent{Pool: "test"}}
+		k := &look{r: r, pid: 1, event: slowlog.Event{Pool: "test"}}
 		r.look = k
 		s.looked(k, nil, k.event.Report) // served by nobody
 		s.looked(k, nil, k.event.Report) // and given up
