@@ -3,6 +3,7 @@ package slowlog
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/anyfpm/anyfpm/internal/procmem"
 	"github.com/anyfpm/anyfpm/slowlog/stack"
@@ -21,29 +22,61 @@ const running = "running: calls made by the innermost frame come and go too fast
 // errMoving is the error of a stack that never was readable as a whole.
 var errMoving = errors.New("it changes too fast")
 
-// agree walks the stacks of a process until it is sure of them. asleep says
-// whether the process's main thread is blocked at this moment.
+// starving is the note of a stack of a process that did not get to run.
+const starving = "waits for a CPU"
+
+// An activity is what a process does apart from its memory.
+type activity interface {
+	// asleep reports whether its main thread is blocked in the kernel.
+	asleep() bool
+	// used is the CPU time that it has used.
+	used() time.Duration
+	// wait lets some time pass, the n-th time, unless that was often enough.
+	wait(n int) bool
+}
+
+// agree walks the stacks of a process until it is sure of them.
 //
 // A walk reads a process that runs, so its beginning and its end may be of
 // different moments, and may fit together into a stack that never was. The
 // first walk finds out which pages matter. Then all of them are read again by
-// one system call. If not one byte has changed and the process sleeps, as a
-// slow one nearly always does, the stack is right. Otherwise several more
-// such snapshots are walked, and what is returned is what all of them have in
-// common, from the outermost frame inwards: in a program that calls functions
-// in a tight loop that ends with the loop.
-func agree(s stack.Sampler, m *procmem.Memory, limits stack.Limits, asleep func() bool) ([]stack.Stack, error) {
+// one system call. If the process slept all the while, as a slow one nearly
+// always does, the stack is right. Otherwise several more such snapshots are
+// walked, and what is returned is what all of them have in common, from the
+// outermost frame inwards: in a program that calls functions in a tight loop
+// that ends with the loop.
+//
+// A process that was driven off its CPU stands still, and may do so halfway
+// between two states. So a snapshot in which nothing has changed counts only
+// if the process has run since the one before.
+func agree(s stack.Sampler, m *procmem.Memory, limits stack.Limits, process activity) ([]stack.Stack, error) {
 	m.Reset()
 	found, err := s.Walk(m, limits)
 	var views [][]stack.Stack
-	for n := 0; n < maxWalks && len(views) < enough; n++ {
+	seen := process.used()
+	for n, waits := 0, 0; n < maxWalks && len(views) < enough; {
+		before := process.used()
 		changed, refreshErr := m.Refresh()
-		if !changed && asleep() {
+		asleep := process.asleep()
+		after := process.used()
+		if !changed && !asleep && after == seen {
+			if !process.wait(waits) {
+				return noted(found, starving), err
+			}
+			waits++
+			continue
+		}
+		seen = after
+		n++
+		reads := m.Reads()
+		if changed {
+			found, err = s.Walk(m, limits)
+		}
+		whole := refreshErr == nil && m.Reads() == reads
+		if whole && asleep && before == after {
 			return found, err
 		}
-		reads := m.Reads()
-		found, err = s.Walk(m, limits)
-		if whole := refreshErr == nil && m.Reads() == reads; whole && err == nil {
+		if whole && err == nil {
 			views = append(views, found)
 		}
 	}
@@ -56,6 +89,23 @@ func agree(s stack.Sampler, m *procmem.Memory, limits stack.Limits, asleep func(
 		err = errMoving
 	}
 	return nil, err
+}
+
+// noted returns stacks with a note added to the first.
+func noted(stacks []stack.Stack, note string) []stack.Stack {
+	stacks = slices.Clone(stacks)
+	for i := range stacks[:min(len(stacks), 1)] {
+		stacks[i].Note = joined(stacks[i].Note, note)
+	}
+	return stacks
+}
+
+// joined puts two notes together, of which the first may be empty.
+func joined(first, second string) string {
+	if first == "" {
+		return second
+	}
+	return first + "; " + second
 }
 
 // common returns the stacks that several views of a process have in common.
@@ -102,11 +152,8 @@ func cut(st stack.Stack, outer int, views [][]stack.Stack, i int) stack.Stack {
 		}
 	}
 	st.Frames[0].Line = best
-	if calling && st.Note != "" {
-		st.Note += "; "
-	}
 	if calling {
-		st.Note += running
+		st.Note = joined(st.Note, running)
 	}
 	return st
 }

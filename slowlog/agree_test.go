@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/anyfpm/anyfpm/internal/procmem"
 	"github.com/anyfpm/anyfpm/slowlog/stack"
@@ -99,29 +100,57 @@ func (s *ticking) ReadPages(_ []uint64, pages []*procmem.Page) error {
 	return nil
 }
 
+// doing is a process that runs, or sleeps, or stands still for so many waits.
+type doing struct {
+	sleeps bool
+	runs   bool
+	still  int
+	clock  time.Duration
+}
+
+func (d *doing) asleep() bool { return d.sleeps }
+
+func (d *doing) used() time.Duration {
+	if d.runs && d.still == 0 {
+		d.clock++
+	}
+	return d.clock
+}
+
+func (d *doing) wait(n int) bool {
+	d.still = max(d.still-1, 0)
+	return n < turns
+}
+
 func TestAgree(t *testing.T) {
 	for name, c := range map[string]struct {
-		views  []string
-		ticks  bool
-		asleep bool
-		want   string
-		err    string
-		walks  int
+		views []string
+		ticks bool
+		does  doing
+		want  string
+		err   string
+		walks int
 	}{
-		"sleeps":                  {[]string{"f:2 main:1"}, false, true, "f:2 main:1", "", 1},
-		"sleeps, but was changed": {[]string{"f:2 main:1"}, true, true, "f:2 main:1", "", 1 + enough},
-		"runs on one spot":        {[]string{"f:2 main:1"}, false, false, "f:2 main:1", "", 1 + enough},
-		"runs":                    {[]string{"f:2 main:1", "f:2 main:1", "main:3"}, true, false, "main:1", "", 1 + enough},
-		"fails now and then":      {[]string{"error", "error", "f:2 main:1"}, true, false, "f:2 main:1", "", 2 + enough},
-		"always fails":            {[]string{"error"}, true, false, "", "scripted", 1 + maxWalks},
-		"sleeps and fails":        {[]string{"error"}, false, true, "", "scripted", 1},
-		"has nothing in common":   {[]string{"f:2 main:1", "f:2 main:1", "g:3 other:1"}, true, false, "", errMoving.Error(), 1 + enough},
+		"sleeps":                {[]string{"f:2 main:1"}, false, doing{sleeps: true}, "f:2 main:1", "", 1},
+		"sleeps by now":         {[]string{"f:2 main:1", "g:3 main:1"}, true, doing{sleeps: true}, "g:3 main:1", "", 2},
+		"another thread runs":   {[]string{"f:2 main:1"}, true, doing{sleeps: true, runs: true}, "f:2 main:1", "", 1 + enough},
+		"runs on one spot":      {[]string{"f:2 main:1"}, false, doing{runs: true}, "f:2 main:1", "", 1},
+		"runs on after a while": {[]string{"f:2 main:1"}, false, doing{runs: true, still: 3}, "f:2 main:1", "", 1},
+		"does not get to run":   {[]string{"f:2 main:1"}, false, doing{runs: true, still: 1000}, "f:2 main:1", "", 1},
+		"runs":                  {[]string{"f:2 main:1", "f:2 main:1", "main:3"}, true, doing{runs: true}, "main:1", "", 1 + enough},
+		"fails now and then":    {[]string{"error", "error", "f:2 main:1"}, true, doing{runs: true}, "f:2 main:1", "", 2 + enough},
+		"always fails":          {[]string{"error"}, true, doing{runs: true}, "", "scripted", 1 + maxWalks},
+		"sleeps and fails":      {[]string{"error"}, false, doing{sleeps: true}, "", "scripted", 1},
+		"has nothing in common": {[]string{"f:2 main:1", "f:2 main:1", "g:3 other:1"}, true, doing{runs: true}, "", errMoving.Error(), 1 + enough},
 	} {
 		s := &scripted{views: c.views}
 		m := procmem.NewMemory(&ticking{ticks: c.ticks}, 0)
-		stacks, err := agree(s, m, stack.Limits{}, func() bool { return c.asleep })
+		stacks, err := agree(s, m, stack.Limits{}, &c.does)
 		if text(stacks) != c.want || (err == nil) != (c.err == "") || err != nil && err.Error() != c.err {
 			t.Errorf("%s: got %q, %v; want %q, %q", name, text(stacks), err, c.want, c.err)
+		}
+		if starved := len(stacks) > 0 && stacks[0].Note == starving; starved != (c.does.still > turns) {
+			t.Errorf("%s: note %q", name, stacks[0].Note)
 		}
 		if s.walks != c.walks {
 			t.Errorf("%s: %d walks, want %d", name, s.walks, c.walks)

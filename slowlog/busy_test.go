@@ -140,7 +140,7 @@ func busyLoop(t *testing.T, i golden.Interpreter, samples int) {
 	var cut, failed int
 	wrong := map[string]int{}
 	for range samples {
-		stacks, err := agree(p.sampler, p.memory, limits, p.asleep)
+		stacks, err := agree(p.sampler, p.memory, limits, p)
 		switch {
 		case err != nil:
 			failed++
@@ -151,7 +151,7 @@ func busyLoop(t *testing.T, i golden.Interpreter, samples int) {
 			for _, f := range stacks[0].Frames {
 				text += fmt.Sprintf("%s:%d < ", f.Func, f.Line)
 			}
-			wrong[text]++
+			wrong[text+stacks[0].Note]++
 		case strings.Contains(stacks[0].Note, running):
 			cut++
 		}

@@ -103,7 +103,7 @@ func (p *program) symbols(o procfs.Object) []native.Symbol {
 // settle walks stacks until they are certain. Walks are compared from the
 // outermost frame inwards, so all frames are needed until then.
 func (p *program) settle(s stack.Sampler, opt Options) ([]stack.Stack, error) {
-	stacks, err := agree(s, p.memory, stack.Limits{Frames: MaxFrames, Threads: opt.Threads}, p.asleep)
+	stacks, err := agree(s, p.memory, stack.Limits{Frames: MaxFrames, Threads: opt.Threads}, p)
 	if err != nil {
 		return nil, fmt.Errorf("the stack of %s cannot be read: %w", s.Name(), err)
 	}
@@ -113,11 +113,4 @@ func (p *program) settle(s stack.Sampler, opt Options) ([]stack.Stack, error) {
 		}
 	}
 	return stacks, nil
-}
-
-// asleep reports whether the main thread is blocked in the kernel.
-func (p *program) asleep() bool {
-	pid := p.src.PID()
-	call, err := p.fs.Syscall(pid, pid)
-	return err == nil && !call.Running
 }

@@ -51,6 +51,7 @@ const (
 	codeFlags = 92
 	codeDepth = 96
 	codeNamed = 0x8000 // CVf_NAMED: a name and not a glob
+	codeXS    = 0x0008 // CVf_ISXSUB: written in C
 
 	globName  = 32 // XPVGV
 	globStash = 40

@@ -1,0 +1,42 @@
+package slowlog
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// turn is how long to wait for a process that is runnable and does not
+	// run, and turns how often: 20 ms in all.
+	turn  = time.Millisecond
+	turns = 20
+)
+
+// asleep implements activity.
+func (p *program) asleep() bool {
+	pid := p.src.PID()
+	call, err := p.fs.Syscall(pid, pid)
+	return err == nil && !call.Running
+}
+
+// used implements activity. It needs no right and is exact to the nanosecond,
+// while the process runs too. Of one that is gone it is 0.
+func (p *program) used() time.Duration {
+	// The clock of a process, as clock_getcpuclockid(3) makes it.
+	const schedClock = 2
+	var ts unix.Timespec
+	if unix.ClockGettime(^int32(p.src.PID())<<3|schedClock, &ts) != nil {
+		return 0
+	}
+	return time.Duration(ts.Nano())
+}
+
+// wait implements activity.
+func (p *program) wait(n int) bool {
+	if n == turns {
+		return false
+	}
+	<-time.After(turn)
+	return true
+}
