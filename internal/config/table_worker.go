@@ -177,7 +177,8 @@ var poolRunner = group{
 			plain:  func(p *Pool) *[]string { return &p.RunnerPreload },
 			syntax: "module",
 			check:  notEmpty,
-			about:  "A module that `python`, `perl` or `ruby` load before the first request.",
+			about: "A module that `python`, `perl`, `ruby` or `wsgi` load before the first request. The workers of the pool are then forked from one process that has it, " +
+				"also those that stay, and share its memory.",
 		},
 		{
 			name:   "runner.path",

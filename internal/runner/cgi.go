@@ -41,6 +41,9 @@ func (*cgiRunner) Dialogue() Dialogue { return nil }
 // Zygote implements Runner.
 func (*cgiRunner) Zygote() Zygote { return nil }
 
+// Traits implements Runner.
+func (*cgiRunner) Traits() Traits { return Traits{} }
+
 // Plan implements Runner. The query of an indexed request becomes arguments
 // (RFC 3875, 4.4), and the working directory is the script's (7.2) unless the
 // pool has another.

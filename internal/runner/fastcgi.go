@@ -45,6 +45,9 @@ func (*fastcgiRunner) Dialogue() Dialogue { return &fastcgiDialogue{} }
 // Zygote implements Runner.
 func (*fastcgiRunner) Zygote() Zygote { return nil }
 
+// Traits implements Runner.
+func (*fastcgiRunner) Traits() Traits { return Traits{} }
+
 // fastcgiDialogue speaks FastCGI to a worker, as a web server would.
 type fastcgiDialogue struct {
 	dec    fcgi.Decoder

@@ -12,13 +12,13 @@ import (
 )
 
 // residentRunner runs an interpreter that stays: for CGI scripts (python,
-// perl, ruby) or for an application (wsgi). With isolation = fork the process
-// it plans is a zygote.
+// perl, ruby) or for an application (wsgi). With isolation = fork, or modules
+// to share, the process it plans is a zygote.
 type residentRunner struct {
-	plan  Plan
-	start resident.Start
-	fork  bool
-	args  bool // scripts get the arguments of an indexed query
+	plan    Plan
+	start   resident.Start
+	zygote  bool
+	scripts bool
 }
 
 func newResident(pool *config.Pool, env []string) (*residentRunner, error) {
@@ -36,9 +36,11 @@ func newResident(pool *config.Pool, env []string) (*residentRunner, error) {
 		return nil, errors.New("runner = wsgi needs runner.application: module:callable")
 	}
 	r := &residentRunner{
-		fork: !application && pool.RunnerIsolation != "persistent",
-		args: !application,
+		zygote:  len(pool.RunnerPreload) > 0,
+		scripts: !application,
 	}
+	once := r.scripts && pool.RunnerIsolation != "persistent"
+	r.zygote = r.zygote || once
 	path, err := findProgram(command[0], pool.Runner)
 	if err != nil {
 		return nil, err
@@ -51,7 +53,7 @@ func newResident(pool *config.Pool, env []string) (*residentRunner, error) {
 		Program: program.Text,
 	}
 	r.start = resident.Start{
-		Pool: pool.Name, Once: r.fork,
+		Pool: pool.Name, Once: once,
 		Preload: pool.RunnerPreload, Application: pool.RunnerApplication, Path: pool.RunnerPath,
 	}
 	return r, nil
@@ -68,10 +70,15 @@ func (r *residentRunner) Dialogue() Dialogue { return &residentDialogue{runner: 
 
 // Zygote implements Runner.
 func (r *residentRunner) Zygote() Zygote {
-	if !r.fork {
+	if !r.zygote {
 		return nil
 	}
 	return &residentZygote{runner: r}
+}
+
+// Traits implements Runner.
+func (r *residentRunner) Traits() Traits {
+	return Traits{Once: r.start.Once, Scripts: r.scripts}
 }
 
 // residentDialogue is the worker protocol on a worker's control socket.
@@ -88,7 +95,7 @@ type residentDialogue struct {
 // Probe implements Dialogue. A worker that a zygote forked is told nothing
 // and says HELLO by itself; the supervisor waits for that as well.
 func (d *residentDialogue) Probe(dst []byte) []byte {
-	if d.runner.fork {
+	if d.runner.zygote {
 		return dst
 	}
 	return resident.AppendStart(dst, &d.runner.start)
@@ -107,7 +114,7 @@ func (d *residentDialogue) Begin(dst []byte, req *Request) []byte {
 	case NoBody:
 		out.Stdin = resident.NoStdin
 	}
-	if d.runner.args {
+	if d.runner.scripts {
 		out.Args = cgi.QueryArgs(req.Params.Get("REQUEST_METHOD"), req.Params.Get("QUERY_STRING"))
 	}
 	return resident.AppendRequest(dst, &out)

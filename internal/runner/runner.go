@@ -88,6 +88,18 @@ type Runner interface {
 	// Zygote returns the protocol of the connection to a process that forks
 	// the workers, and that Plan starts instead of them; nil if there is none.
 	Zygote() Zygote
+	// Traits never change during the life of a Runner.
+	Traits() Traits
+}
+
+// Traits are what sets the workers of a kind apart from others with the same
+// wiring.
+type Traits struct {
+	// Once says that a worker serves one request and ends.
+	Once bool
+	// Scripts says that a request may end its worker's process or make it
+	// another program: its response is what was printed until then, as with CGI.
+	Scripts bool
 }
 
 // A Dialogue is the protocol on one connection to a worker, one request at a

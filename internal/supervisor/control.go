@@ -114,12 +114,35 @@ func (l *link) begin(r *request) error {
 // the worker's own buffer, and what the children of a script say.
 func (l *link) readStdout() {
 	for l.stdout.readable && (l.r == nil || !l.r.congested()) {
-		data, _ := l.stdout.read(l.s.relayBuf)
+		data, eof := l.stdout.read(l.s.relayBuf)
+		if eof {
+			l.mute()
+		}
 		if data == nil {
 			return
 		}
 		l.Stdout(data)
 	}
+}
+
+// mute ends the response of a script that can say nothing more: its worker's
+// connection and stdout are closed. The script may go on working, as with CGI.
+func (l *link) mute() {
+	if l.severed && l.stdout.fd < 0 {
+		l.w.expectExit() // which says how it ended
+	}
+}
+
+// worksOn ends the response of a script that can say nothing more but did not
+// exit, and tells whether there is one.
+func (w *worker) worksOn() bool {
+	for _, l := range w.links { // its only one
+		if l.r != nil && l.severed && l.stdout.fd < 0 {
+			l.Finish(runner.Ending{})
+			return true
+		}
+	}
+	return false
 }
 
 // Drain implements runner.Sink.
@@ -138,7 +161,8 @@ func (l *link) Drain(stdout, stderr bool) {
 
 // Finish implements runner.Sink.
 func (l *link) Finish(e runner.Ending) {
-	if l.r != nil {
+	if l.r != nil && !l.finished {
+		l.finished = true
 		l.r.complete(e)
 		l.s.perform(l.s.pool.Responded(l.s.loop.Now(), &l.r.lease))
 	}
@@ -153,11 +177,11 @@ func (r *request) complete(e runner.Ending) {
 	r.End(e.AppStatus)
 }
 
-// endScripts answers the request of a forked worker that exited by itself and
+// endScripts answers the request of a worker that exited by itself and
 // did not say how its script ended, which scripts may have it do: by _exit, or
 // by exec of another program. The response is what they printed, as with CGI.
 func (w *worker) endScripts(exit proc.Exit) {
-	if !w.s.hasZygote || w.signal != 0 || !exit.Status.Exited() {
+	if !w.s.traits.Scripts || w.signal != 0 || !exit.Status.Exited() {
 		return
 	}
 	for _, l := range slices.Clone(w.links) {

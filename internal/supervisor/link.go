@@ -20,6 +20,7 @@ type link struct {
 
 	r         *request // the request it serves, nil between requests
 	ended     bool     // the worker has ended the response of r
+	finished  bool     // … while it works on
 	inputDone bool     // r's body is handed over whole
 
 	ending runner.Ending // how it ended it
@@ -32,6 +33,7 @@ type link struct {
 	blocked  bool // a write said EAGAIN, Writable is to come
 	readable bool // a read may find something
 	hup      bool // the worker has closed; unread bytes may be left
+	severed  bool // it has closed while it serves a script, and all is read
 	closed   bool
 	probing  bool // FCGI_GET_VALUES is not answered yet
 }
@@ -66,7 +68,7 @@ func (s *Supervisor) addLink(w *worker, fd int) (*link, error) {
 // serve hands r to the worker.
 func (l *link) serve(r *request) {
 	l.r, r.link = r, l
-	l.ended, l.inputDone = false, false
+	l.ended, l.finished, l.inputDone = false, false, false
 	if l.s.runner.Wiring() == runner.Control {
 		if err := l.begin(r); err != nil {
 			l.broken(err)
@@ -240,8 +242,10 @@ func (l *link) release() {
 	l.r, r.link = nil, nil
 	if l.ending.Retire || l.w.exiting {
 		l.w.leaving()
-		l.s.perform(l.s.pool.Responded(l.s.loop.Now(), &r.lease))
-		if l.s.hasZygote {
+		if !l.finished {
+			l.s.perform(l.s.pool.Responded(l.s.loop.Now(), &r.lease))
+		}
+		if l.s.traits.Once {
 			// A fork for one request has nothing more to do than to exit; the
 			// next one need not wait for that.
 			l.w.part()
@@ -269,10 +273,12 @@ func (l *link) resume() {
 // peerClosed is the worker's end of the connection. If the worker is dying
 // its exit says why and comes in a moment.
 //
-// A forked worker may close its connection before its script is over, as exec
-// does; its stdout is still the response, and its exit the end.
+// A script may close its worker's connection before it is over, as exec does;
+// its stdout is still the response, and its exit the end.
 func (l *link) peerClosed() {
-	if l.s.hasZygote && l.r != nil {
+	if l.s.traits.Scripts && l.r != nil {
+		l.severed = true
+		l.mute()
 		return
 	}
 	l.close()

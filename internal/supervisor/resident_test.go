@@ -1,13 +1,16 @@
 package supervisor
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/anyfpm/anyfpm/internal/config"
+	"github.com/anyfpm/anyfpm/pool"
 )
 
 func interpreter(kind config.RunnerKind, isolation string) *config.Pool {
@@ -48,10 +51,16 @@ func TestPythonScripts(t *testing.T) {
 	}
 }
 
-// A script in a process of its own may end that process as it likes: what it
-// printed is the response, and it is not tried again.
-func TestForkedScriptsEndTheirProcess(t *testing.T) {
-	g := start(t, interpreter(config.RunnerPython, "fork"))
+// A script may end its worker's process as it likes, or make it another
+// program: what it printed is the response, and it is not tried again.
+func TestScriptsEndTheirProcess(t *testing.T) {
+	for _, isolation := range []string{"fork", "persistent"} {
+		t.Run(isolation, func(t *testing.T) { testScriptsEndTheirProcess(t, isolation) })
+	}
+}
+
+func testScriptsEndTheirProcess(t *testing.T, isolation string) {
+	g := start(t, interpreter(config.RunnerPython, isolation))
 	<-g.events.ready
 	const header = "import os\nprint('Content-Type: text/plain\\n\\nfirst', flush=True)\n"
 	tests := []struct {
@@ -63,6 +72,7 @@ func TestForkedScriptsEndTheirProcess(t *testing.T) {
 		{"exec", header + "os.execv('/bin/sh', ['sh', '-c', 'sleep 0.4; echo second; exit 4'])\n", "first\nsecond\n", 4},
 		{"closed descriptors", header + "os.closerange(3, 64)\nprint('second', flush=True)\nos._exit(0)\n", "first\nsecond\n", 0},
 		{"a child that stays", header + "os.fork() or os.execv('/bin/sleep', ['sleep', '20'])\nos._exit(0)\n", "first\n", 0},
+		{"closed stdout", header + "os.execv('/bin/sh', ['sh', '-c', 'exec >&-; sleep 20'])\n", "first\n", 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -72,6 +82,15 @@ func TestForkedScriptsEndTheirProcess(t *testing.T) {
 			}
 		})
 	}
+	g.on(func(s *Supervisor) { // the last one works on, and its worker takes no other request
+		s.pool.Snapshot(&s.snap, s.loop.Now())
+		for _, w := range s.snap.Workers {
+			if w.State == pool.StateFinishing {
+				return
+			}
+		}
+		t.Errorf("no worker is finishing: %+v", s.snap.Workers)
+	})
 	count := g.plain("count.py", "import os\nopen(os.path.join(os.path.dirname(__file__), 'count'), 'a').write('x')\nos._exit(0)\n")
 	if got := g.get(params(count), ""); !strings.HasPrefix(got.stdout, "Status: 502") {
 		t.Errorf("got %q of a script that prints nothing", got.stdout)
@@ -79,4 +98,64 @@ func TestForkedScriptsEndTheirProcess(t *testing.T) {
 	if ran, err := os.ReadFile(filepath.Join(g.dir, "count")); err != nil || len(ran) != 1 {
 		t.Errorf("the script that prints nothing ran %d times, %v", len(ran), err)
 	}
+}
+
+// With modules to preload, workers that stay are forked from a process that has
+// them, too, also the one that takes the place of another.
+func TestPersistentWorkersOfAZygote(t *testing.T) {
+	cfg := interpreter(config.RunnerPython, "persistent")
+	cfg.RunnerPreload = []string{"decimal"}
+	g := start(t, cfg)
+	<-g.events.ready
+	script := g.plain("x.py", "import os, sys\nloaded = 'decimal' in sys.modules\n"+
+		"print('Content-Type: text/plain\\n\\n%s %d %d' % (loaded, os.getppid(), os.getpid()), end='')\n")
+	ask := func() (parent, pid int) {
+		t.Helper()
+		got := g.get(params(script), "").body()
+		if n, err := fmt.Sscanf(got, "True %d %d", &parent, &pid); n != 2 || err != nil {
+			t.Fatalf("got %q", got)
+		}
+		return parent, pid
+	}
+	var zygote int
+	g.on(func(s *Supervisor) { zygote = s.zygote.pid })
+	parent, first := ask()
+	_, second := ask()
+	if parent != zygote || first != second {
+		t.Fatalf("workers %d and %d, one of them of %d; the zygote is %d", first, second, parent, zygote)
+	}
+
+	_ = syscall.Kill(first, syscall.SIGKILL)
+	g.until("the worker is replaced", func(s *Supervisor) bool { return s.exits[exitSignal] == 1 && s.ready() == 4 })
+	if parent, pid := ask(); parent != zygote || pid == first {
+		t.Errorf("worker %d of %d, want another than %d of %d", pid, parent, first, zygote)
+	}
+}
+
+// An application is imported in the workers and not in the process that forks
+// them: what it opens then must not be shared.
+func TestApplicationIsNotShared(t *testing.T) {
+	cfg := interpreter(config.RunnerWSGI, "")
+	cfg.RunnerPreload, cfg.RunnerApplication = []string{"decimal"}, "site_of_one:application"
+	cfg.RunnerPath = []string{t.TempDir()}
+	text := "import os, sys\nhere = os.getpid()\n" +
+		"def application(environ, start_response):\n" +
+		"    start_response('200 OK', [])\n" +
+		"    return [b'%d %d %d' % ('decimal' in sys.modules, here == os.getpid(), os.getppid())]\n"
+	if err := os.WriteFile(filepath.Join(cfg.RunnerPath[0], "site_of_one.py"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	g := start(t, cfg)
+	<-g.events.ready
+	var zygote int
+	g.on(func(s *Supervisor) { zygote = s.zygote.pid })
+	if got := g.get(params("/"), "").body(); got != fmt.Sprintf("1 1 %d", zygote) {
+		t.Errorf("got %q; the zygote is %d", got, zygote)
+	}
+}
+
+// ready is how many workers are idle.
+func (s *Supervisor) ready() int {
+	s.pool.Snapshot(&s.snap, s.loop.Now())
+	return s.snap.Idle
 }

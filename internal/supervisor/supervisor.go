@@ -102,6 +102,7 @@ type Supervisor struct {
 
 	zygote    *zygote // forks the workers; nil without one
 	hasZygote bool
+	traits    runner.Traits
 	forked    map[int]*worker // by pid
 
 	access    *accessLog // nil without one
@@ -168,7 +169,9 @@ type resolver interface {
 // New returns the supervisor of a pool; it starts nothing. The pool's
 // descriptors and processes come later, see Run.
 func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, procs *processes, h *host, events Events) (*Supervisor, error) {
-	p, err := pool.New(poolConfig(cfg, r))
+	settings := poolConfig(cfg, r)
+	settings.Fault = func(err error) { log.Error("internal error", slog.Any("err", err)) }
+	p, err := pool.New(settings)
 	if err != nil {
 		return nil, fmt.Errorf("cannot set up pool %s: %w", cfg.Name, err)
 	}
@@ -182,6 +185,7 @@ func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, proc
 		conns:     make(map[*conn]struct{}),
 		forked:    make(map[int]*worker),
 		hasZygote: r.Zygote() != nil,
+		traits:    r.Traits(),
 	}
 	s.compat.php = cfg.Runner == config.RunnerPHP
 	s.quota.limit = unlimited
@@ -231,7 +235,7 @@ func poolConfig(cfg *config.Pool, r runner.Runner) pool.Config {
 		stopGrace = phpStopGrace
 	}
 	spawnRate := cfg.MaxSpawnRate
-	if r.Zygote() != nil {
+	if r.Traits().Once {
 		spawnRate = forkRate
 	}
 	return pool.Config{

@@ -22,7 +22,7 @@ const exitPatience = 200 * time.Millisecond
 // follow a lost connection, did not come in time.
 func (w *worker) waited() {
 	switch {
-	case w.gone:
+	case w.gone, w.worksOn():
 	case w.isLeaving, w.s.runner.Wiring() == runner.Control:
 		w.kill(syscall.SIGKILL)
 	case !w.isReady:

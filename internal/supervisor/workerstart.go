@@ -115,7 +115,7 @@ func (w *worker) started(pid int, err error) {
 	w.pid = pid
 	w.s.counters.spawns++
 	level := slog.LevelDebug
-	if w.purpose == pool.Replacement && !w.s.hasZygote {
+	if w.purpose == pool.Replacement && !w.s.traits.Once {
 		level = slog.LevelInfo
 	}
 	w.s.log.Log(context.Background(), level, fmt.Sprintf("child %d started", pid))

@@ -32,12 +32,8 @@ class Application:
     inline = 65536
 
     def __init__(self, settings, control):
+        self._settings = settings
         self._control = control
-        self._pid = os.getpid()
-        self._protect_stdout()
-        self._errors = Errors()  # before the application's loggers take sys.stderr
-        sys.stderr = io.TextIOWrapper(self._errors, "utf-8", "backslashreplace", "\n", write_through=True)
-        self._application = application.load(settings)
 
     def compile(self, path):
         """There are no scripts to compile."""
@@ -50,9 +46,14 @@ class Application:
         sys.stdout.reconfigure(line_buffering=True)
 
     def attach(self):
-        if os.getpid() != self._pid:  # forked by a zygote, with a descriptor 1 of its own
-            os.close(self.stdout)
-            self._protect_stdout()
+        self._protect_stdout()
+        self._errors = Errors()  # before the application's loggers take sys.stderr
+        sys.stderr = io.TextIOWrapper(self._errors, "utf-8", "backslashreplace", "\n", write_through=True)
+        # A zygote has the modules of runner.preload[] only: what an application
+        # opens when it is imported, such as a connection to a database, is not
+        # to be shared by the workers.
+        self._application = application.load(self._settings)
+        sys.stdout.flush()
         self._environ = {
             "wsgi.version": (1, 0),
             "wsgi.errors": sys.stderr,
