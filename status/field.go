@@ -117,11 +117,20 @@ func ownPoolFields(s *Snapshot) []field {
 		intField("spawns", s.Spawns),
 		intField("oom kills", s.OOMKills),
 		intField("pss", s.PSS),
+		intField("log lines lost", s.lostLines()),
 	}
 	for o, n := range s.Outcomes {
 		fields = append(fields, intField("outcome "+outcomeNames[o], n))
 	}
 	return fields
+}
+
+// lostLines is the sum for all logs.
+func (s *Snapshot) lostLines() (n uint64) {
+	for _, lost := range s.LogDrops {
+		n += lost
+	}
+	return n
 }
 
 // ownProcessFields are ours about a worker.

@@ -51,7 +51,7 @@ func example() *Snapshot {
 		Runner: "php", Generation: 2, FailureReason: "cannot start php-cgi: no such file",
 		Limits: Limits{MaxChildren: 5, StartServers: 2, MinSpareServers: 1, MaxSpareServers: 3, Queue: 511},
 		Queue:  2, QueueOldest: 1250 * time.Millisecond, StartingProcesses: 1, StoppingProcesses: 0, Connections: 12,
-		Retries: 6, Spawns: 9, OOMKills: 1, PSS: 30 << 20,
+		Retries: 6, Spawns: 9, OOMKills: 1, PSS: 30 << 20, LogDrops: map[string]uint64{"access": 5, "slow": 2},
 	}
 	s.Outcomes[Completed], s.Outcomes[QueueFull] = 70100, 23
 	for range 99 {

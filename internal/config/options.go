@@ -1,10 +1,12 @@
 package config
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"os/user"
 	"strconv"
+	"syscall"
 )
 
 // Options are the circumstances under which Load reads a configuration. The
@@ -95,8 +97,14 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// createLog does not wait for the reader of a named pipe, and does without.
 func createLog(path string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK, 0o600)
+	if errors.Is(err, syscall.ENXIO) {
+		if info, statErr := os.Stat(path); statErr == nil && info.Mode()&fs.ModeNamedPipe != 0 {
+			return nil
+		}
+	}
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,9 @@ import (
 // closed on exec. Names of a standard stream (/dev/stderr, /proc/self/fd/2 and
 // the like) give a duplicate of it, which works for sockets too, where opening
 // the name does not.
+//
+// A named pipe is opened without waiting for a reader, and stays open when its
+// reader goes: what nobody reads fills it. The descriptor does not block then.
 func OpenFD(path string) (int, error) {
 	if fd, ok := standardStream(path); ok {
 		dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
@@ -20,16 +23,37 @@ func OpenFD(path string) (int, error) {
 		}
 		return dup, nil
 	}
-	for {
-		fd, err := unix.Open(path, unix.O_WRONLY|unix.O_APPEND|unix.O_CREAT|unix.O_CLOEXEC|unix.O_NOCTTY, 0o600)
-		if err == unix.EINTR {
-			continue
+	// Non-blocking, since open(2) of a pipe without a reader waits for one.
+	fd, err := openRetrying(path, unix.O_WRONLY|unix.O_CREAT|unix.O_NONBLOCK)
+	if err == unix.ENXIO || err == nil && isPipe(fd) {
+		// To hold the other end as well keeps the pipe open.
+		if both, bothErr := openRetrying(path, unix.O_RDWR|unix.O_NONBLOCK); bothErr == nil {
+			if err == nil {
+				_ = unix.Close(fd) // nothing was written
+			}
+			return both, nil
 		}
-		if err != nil {
-			return -1, fmt.Errorf("cannot open %s: %w", path, err)
-		}
-		return fd, nil
+	} else if err == nil {
+		_ = unix.SetNonblock(fd, false) // it cannot fail for an open descriptor
 	}
+	if err != nil {
+		return -1, fmt.Errorf("cannot open %s: %w", path, err)
+	}
+	return fd, nil
+}
+
+func openRetrying(path string, flags int) (int, error) {
+	for {
+		fd, err := unix.Open(path, flags|unix.O_APPEND|unix.O_CLOEXEC|unix.O_NOCTTY, 0o600)
+		if err != unix.EINTR {
+			return fd, err
+		}
+	}
+}
+
+func isPipe(fd int) bool {
+	var st unix.Stat_t
+	return unix.Fstat(fd, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFIFO
 }
 
 func standardStream(path string) (fd int, ok bool) {

@@ -8,6 +8,12 @@ import (
 	"time"
 )
 
+// Regained logs that lines of this very log were lost before it could be written
+// again. It is what Writer.Watch wants of an error log.
+func Regained(log *slog.Logger, lines uint64) {
+	log.Warn("lines of this log were lost", slog.Uint64("lines", lines))
+}
+
 // Printf logs one of php-fpm's own lines. Monitoring and scripts match their
 // whole text, numbers and names included, so unlike those of other records
 // these messages are formatted.

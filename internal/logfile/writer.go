@@ -2,6 +2,7 @@ package logfile
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"sync"
@@ -20,6 +21,13 @@ const (
 	closeTimeout = time.Second
 )
 
+var (
+	errFull        = errors.New("nobody takes the lines as fast as they come")
+	errRemoved     = errors.New("the file was removed")
+	errNotOpen     = errors.New("it is not open")
+	errInterrupted = errors.New("interrupted")
+)
+
 // A Writer appends lines to a log from a goroutine of its own. Lines are never
 // torn: a write(2) has one or several whole ones. All methods are safe for
 // concurrent use.
@@ -28,13 +36,19 @@ type Writer struct {
 	wake    chan struct{} // a token when there is something to do
 	stopped chan struct{} // closed when the goroutine is gone
 
-	mu      sync.Mutex
-	pending []byte
-	writing bool            // lines that are no longer pending
-	waiting []chan struct{} // of Sync, closed when nothing is left to write
-	next    int             // the descriptor to go on with, or -1
-	closed  bool
-	dropped uint64
+	mu        sync.Mutex
+	pending   []byte
+	writing   bool            // lines that are no longer pending
+	waiting   []chan struct{} // of Sync, closed when nothing is left to write
+	next      int             // the descriptor to go on with, or -1
+	closed    bool
+	dropped   uint64
+	interrupt int // an eventfd that ends the waiting for a full pipe, or -1
+
+	lost      func(err error)
+	recovered func(lines uint64)
+	told      bool   // lost was called for this descriptor
+	untold    uint64 // lines lost that recovered was not told of
 }
 
 // Open opens the log of that name as [OpenFD] does.
@@ -49,7 +63,8 @@ func Open(path string) (*Writer, error) {
 	return w, nil
 }
 
-// FromFD returns a Writer to an open descriptor, which it takes over.
+// FromFD returns a Writer to an open descriptor, which it takes over. With -1
+// it is one to a log that cannot be opened: all lines are lost until Swap.
 func FromFD(fd int) *Writer {
 	w := newWriter(fd)
 	go w.run()
@@ -57,21 +72,51 @@ func FromFD(fd int) *Writer {
 }
 
 func newWriter(fd int) *Writer {
-	return &Writer{wake: make(chan struct{}, 1), stopped: make(chan struct{}), next: fd}
+	interrupt, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		interrupt = -1 // Swap then has to wait for a full pipe
+	}
+	return &Writer{wake: make(chan struct{}, 1), stopped: make(chan struct{}), next: fd, interrupt: interrupt}
+}
+
+// Watch has the Writer say that lines are lost. lost is called once for a
+// descriptor, with the reason, when the first line is; recovered when lines can
+// be written again, with the number of those that were lost. Either may be nil.
+// They are called from any goroutine, without a lock, and may write to other
+// Writers; recovered also to this one.
+func (w *Writer) Watch(lost func(err error), recovered func(lines uint64)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lost, w.recovered = lost, recovered
 }
 
 // Write takes one or several whole lines, each with its newline. It never
 // blocks and never fails; what finds no room is dropped and counted.
 func (w *Writer) Write(lines []byte) (int, error) {
 	w.mu.Lock()
+	tell := func() {}
 	if w.closed || len(w.pending)+len(lines) > maxPending {
-		w.dropped++
+		tell = w.lose(countLines(lines), errFull)
 	} else {
 		w.pending = append(w.pending, lines...)
 	}
 	w.mu.Unlock()
 	w.signal()
+	tell()
 	return len(lines), nil
+}
+
+// lose counts lost lines and returns what tells of it, to be called without
+// the lock.
+func (w *Writer) lose(n uint64, err error) (tell func()) {
+	w.dropped += n
+	w.untold += n
+	if w.told || w.lost == nil || w.closed {
+		return func() {}
+	}
+	w.told = true
+	lost := w.lost
+	return func() { lost(err) }
 }
 
 // Sync waits until all lines are written, but no longer than d: a disk or pipe
@@ -103,14 +148,24 @@ func (w *Writer) Swap(fd int) {
 	w.mu.Lock()
 	old := w.next // of a Swap just before, not yet noticed
 	w.next = fd
+	w.told = false
 	if w.closed {
 		old, w.next = fd, -1
 	}
+	w.stopWaiting()
 	w.mu.Unlock()
 	if old >= 0 {
 		_ = unix.Close(old) // nothing was written to it
 	}
 	w.signal()
+}
+
+// stopWaiting ends the waiting for a full pipe, if there is one. The caller
+// holds mu.
+func (w *Writer) stopWaiting() {
+	if w.interrupt >= 0 {
+		_, _ = unix.Write(w.interrupt, binary.NativeEndian.AppendUint64(nil, 1)) // it only fails when it was told often enough
+	}
 }
 
 // Reopen opens the file of [Open] again, for a log that was moved away. If
@@ -127,7 +182,8 @@ func (w *Writer) Reopen() error {
 	return nil
 }
 
-// Dropped is the number of writes lost so far.
+// Dropped is the number of lines lost so far: those that found no room, those
+// that could not be written, and those written to a file that was removed.
 func (w *Writer) Dropped() uint64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -147,8 +203,11 @@ func (w *Writer) Close() error {
 	case <-w.stopped:
 		return nil
 	case <-timeout.C:
-		return errors.New("cannot write the end of the log in time")
 	}
+	w.mu.Lock()
+	w.stopWaiting()
+	w.mu.Unlock()
+	return errors.New("cannot write the end of the log in time")
 }
 
 func (w *Writer) signal() {
@@ -161,54 +220,118 @@ func (w *Writer) signal() {
 // run owns the descriptor in use.
 func (w *Writer) run() {
 	defer close(w.stopped)
-	fd := -1
-	defer func() { _ = unix.Close(fd) }()
-	var lines []byte
+	out := output{fd: -1, interrupt: w.interrupt}
+	defer out.close()
+	defer w.closeInterrupt()
+	var lines, rest []byte
 	for range w.wake {
 		w.mu.Lock()
-		lines, w.pending = w.pending, lines[:0]
+		if len(rest) > 0 {
+			lines, w.pending = append(rest, w.pending...), w.pending[:0]
+		} else {
+			lines, w.pending = w.pending, lines[:0]
+		}
 		w.writing = len(lines) > 0
 		next, closed := w.next, w.closed
 		w.next = -1
 		w.mu.Unlock()
 		if next >= 0 {
-			_ = unix.Close(fd) // -1 at first; a log's data is not lost by close
-			fd = next
+			out.open(next)
 		}
-		w.wrote(writeLines(fd, lines))
+		var lost uint64
+		var err error
+		rest, lost, err = out.writeLines(lines)
+		if closed {
+			lost += countLines(rest)
+			rest = nil
+		} else if len(rest) > 0 {
+			w.signal()
+		}
+		w.wrote(len(lines) > len(rest), len(rest) == 0, lost, err)
 		if closed {
 			return
 		}
 	}
 }
 
-// wrote notes that what was taken is written but for what is lost.
-func (w *Writer) wrote(lost uint64) {
+func (w *Writer) closeInterrupt() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.dropped += lost
-	w.writing = false
-	if len(w.pending) > 0 {
-		return
-	}
-	for _, done := range w.waiting {
-		close(done)
-	}
-	w.waiting = nil
+	_ = unix.Close(w.interrupt)
+	w.interrupt = -1
 }
 
-// writeLines writes whole lines in pieces that a pipe takes at once, and
-// returns how many were lost to errors.
-func writeLines(fd int, lines []byte) (lost uint64) {
+// wrote notes that some of what was taken is written but for what is lost, or
+// all of it.
+func (w *Writer) wrote(some, all bool, lost uint64, err error) {
+	tell := func() {}
+	w.mu.Lock()
+	if lost > 0 {
+		tell = w.lose(lost, err)
+	} else if n := w.untold; some && n > 0 {
+		w.untold = 0
+		if recovered := w.recovered; recovered != nil && !w.closed {
+			tell = func() { recovered(n) }
+		}
+	}
+	w.writing = !all
+	if all && len(w.pending) == 0 {
+		for _, done := range w.waiting {
+			close(done)
+		}
+		w.waiting = nil
+	}
+	w.mu.Unlock()
+	tell()
+}
+
+// An output is the descriptor in use.
+type output struct {
+	fd        int // -1 for none
+	nameless  bool
+	interrupt int // as in Writer
+}
+
+func (o *output) open(fd int) {
+	o.close() // a log's data is not lost by close
+	o.fd, o.nameless = fd, removed(fd)
+}
+
+func (o *output) close() {
+	if o.fd >= 0 {
+		_ = unix.Close(o.fd)
+	}
+}
+
+// removed says that a file has no name by which anybody could read it.
+func removed(fd int) bool {
+	var st unix.Stat_t
+	return unix.Fstat(fd, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Nlink == 0
+}
+
+// writeLines writes whole lines in pieces that a pipe takes at once. It returns
+// those that were left when it was interrupted, and how many were lost and why.
+func (o *output) writeLines(lines []byte) (rest []byte, lost uint64, err error) {
+	all := lines
 	for len(lines) > 0 {
 		n := piece(lines)
-		if err := writeAll(fd, lines[:n]); err != nil {
-			lost += uint64(bytes.Count(lines[:n], []byte{'\n'}))
+		written, pieceErr := o.write(lines[:n])
+		if pieceErr == errInterrupted && written == 0 {
+			return lines, lost, err
+		}
+		if pieceErr != nil {
+			lost += countLines(lines[:n])
+			err = pieceErr
 		}
 		lines = lines[n:]
 	}
-	return lost
+	if lost == 0 && len(all) > 0 && !o.nameless && removed(o.fd) {
+		return nil, countLines(all), errRemoved
+	}
+	return nil, lost, err
 }
+
+func countLines(lines []byte) uint64 { return uint64(bytes.Count(lines, []byte{'\n'})) }
 
 // piece is the length of the longest run of whole lines of at most
 // atomicWrite bytes, or of the first line if that alone is longer.
@@ -225,23 +348,40 @@ func piece(lines []byte) int {
 	return len(lines)
 }
 
-func writeAll(fd int, p []byte) error {
-	for len(p) > 0 {
-		n, err := unix.Write(fd, p)
+// write returns how much it wrote before it could not go on.
+func (o *output) write(p []byte) (written int, err error) {
+	if o.fd < 0 {
+		return 0, errNotOpen
+	}
+	for written < len(p) {
+		n, err := unix.Write(o.fd, p[written:])
 		switch {
 		case err == unix.EINTR:
-		case err == unix.EAGAIN: // someone else made it non-blocking
-			_, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, -1)
-			if err != nil && err != unix.EINTR {
-				return err
+		case err == unix.EAGAIN: // a named pipe, or someone else made it so
+			if err := o.awaitRoom(); err != nil {
+				return written, err
 			}
 		case err != nil:
-			return err
+			return written, err
 		case n == 0:
-			return io.ErrShortWrite
+			return written, io.ErrShortWrite
 		default:
-			p = p[n:]
+			written += n
 		}
 	}
-	return nil
+	return written, nil
+}
+
+// awaitRoom waits until the pipe takes more, or for an interruption.
+func (o *output) awaitRoom() error {
+	fds := []unix.PollFd{{Fd: int32(o.fd), Events: unix.POLLOUT}, {Fd: int32(o.interrupt), Events: unix.POLLIN}}
+	if _, err := unix.Poll(fds, -1); err != nil && err != unix.EINTR {
+		return err
+	}
+	if fds[1].Revents == 0 {
+		return nil
+	}
+	var count [8]byte
+	_, _ = unix.Read(o.interrupt, count[:]) // it does not block
+	return errInterrupted
 }

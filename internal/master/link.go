@@ -181,9 +181,12 @@ func (k *link) dropUnsent() {
 func (k *link) deliver(o outgoing) error {
 	var names []string
 	var fds []int
-	var openErr error
 	if o.logs != nil {
-		names, fds, openErr = o.logs.descriptors(k.owner.cfg)
+		var faults []error
+		names, fds, faults = o.logs.descriptors(k.owner.cfg)
+		for _, err := range faults {
+			k.post(func() { k.owner.withoutLog(err) })
+		}
 		defer func() {
 			for _, fd := range fds {
 				_ = unix.Close(fd) // the supervisor has its own
@@ -195,7 +198,7 @@ func (k *link) deliver(o outgoing) error {
 	if o.sent != nil {
 		o.sent()
 	}
-	return errors.Join(openErr, err)
+	return err
 }
 
 // read hands the messages of the supervisor to the loop, one at a time: it
@@ -266,12 +269,18 @@ func (s *supervisor) hungUp(err error) {
 }
 
 // broken takes a message that could not be delivered. If the process is gone
-// its exit says so; if a log could not be opened the pool works without it.
+// its exit says so.
 func (s *supervisor) broken(err error) {
 	if errors.Is(err, syscall.EPIPE) {
 		return
 	}
-	s.pool.log().Error("cannot reach the supervisor with all it needs", "err", err)
+	s.pool.log().Error("cannot reach the supervisor", "err", err)
+}
+
+// withoutLog takes the failure to open a log of the pool, which works without
+// it and counts what is lost.
+func (s *supervisor) withoutLog(err error) {
+	s.pool.log().Error("a log of the pool is not opened", "err", err)
 }
 
 // handle acts on a message of the supervisor.

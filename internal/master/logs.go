@@ -59,6 +59,7 @@ func openErrorLog(g *config.Global, daemon, forceStderr bool, stderr int) (*erro
 	}
 	l.startup = logfile.NewStartup(target, logfile.NewHandler(os.Stderr, opts))
 	l.log = slog.New(l.startup)
+	l.watch()
 	return l, nil
 }
 
@@ -98,7 +99,23 @@ func (l *errorLog) useStderr(opts logfile.HandlerOptions) (*errorLog, error) {
 	}
 	l.file, l.path = file, ""
 	l.log = slog.New(logfile.NewHandler(file, opts))
+	l.watch()
 	return l, nil
+}
+
+// watch has the log tell of lines it has lost once it can.
+func (l *errorLog) watch() {
+	if l.file != nil {
+		l.file.Watch(nil, func(lines uint64) { logfile.Regained(l.log, lines) })
+	}
+}
+
+// dropped is how many lines were lost.
+func (l *errorLog) dropped() uint64 {
+	if l.syslog != nil {
+		return l.syslog.Dropped()
+	}
+	return l.file.Dropped()
 }
 
 func (l *errorLog) useSyslog(g *config.Global, opts logfile.HandlerOptions) slog.Handler {
@@ -156,9 +173,9 @@ func (l *errorLog) close() {
 	_ = log.Close() // there is no other place to complain
 }
 
-// descriptors opens the logs of a pool for its supervisor. Names and
-// descriptors go together; the caller closes them, also those before an error.
-func (l *errorLog) descriptors(p *config.Pool) (names []string, fds []int, err error) {
+// descriptors opens the logs of a pool for its supervisor, all that can be.
+// Names and descriptors go together; the caller closes them.
+func (l *errorLog) descriptors(p *config.Pool) (names []string, fds []int, faults []error) {
 	files := []struct{ name, path string }{
 		{control.FDErrorLog, l.path}, {control.FDAccessLog, p.AccessLog}, {control.FDSlowlog, p.Slowlog},
 	}
@@ -171,11 +188,12 @@ func (l *errorLog) descriptors(p *config.Pool) (names []string, fds []int, err e
 		}
 		fd, err := l.openFD(f.path)
 		if err != nil {
-			return names, fds, err
+			faults = append(faults, err)
+			continue
 		}
 		names, fds = append(names, f.name), append(fds, fd)
 	}
-	return names, fds, nil
+	return names, fds, faults
 }
 
 // openFD is logfile.OpenFD with the standard error of the start.

@@ -20,15 +20,15 @@ type accessLog struct {
 }
 
 // OpenAccessLog has the pool write an access log to fd, which becomes the
-// supervisor's.
+// supervisor's. It is -1 for one that could not be opened; its lines are lost,
+// and counted, until it is.
 func (s *Supervisor) OpenAccessLog(fd int) error {
 	format, err := accesslog.Compile(s.cfg.AccessFormat)
 	if err != nil {
 		return fmt.Errorf("wrong format for access.format '%s': %w", s.cfg.AccessFormat, err)
 	}
-	s.access = &accessLog{format: format, out: logfile.FromFD(fd)}
+	s.access = &accessLog{format: format, out: s.openLog("access", fd)}
 	s.observed = true
-	s.CountDrops("access", s.access.out.Dropped)
 	return nil
 }
 

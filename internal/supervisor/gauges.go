@@ -1,6 +1,9 @@
 package supervisor
 
 import (
+	"log/slog"
+
+	"github.com/anyfpm/anyfpm/internal/logfile"
 	"github.com/anyfpm/anyfpm/internal/sockdiag"
 	"github.com/anyfpm/anyfpm/internal/usage"
 )
@@ -57,6 +60,17 @@ func (s *Supervisor) WatchOOM(count *usage.OOM) { s.oom.count = count }
 // is called on the loop.
 func (s *Supervisor) CountDrops(log string, count func() uint64) {
 	s.drops = append(s.drops, logDrops{log, count})
+}
+
+// openLog returns a writer to a log of the pool. What it loses is counted, and
+// said once until the log is opened anew.
+func (s *Supervisor) openLog(name string, fd int) *logfile.Writer {
+	out := logfile.FromFD(fd)
+	out.Watch(func(err error) {
+		s.log.Warn("lines of the "+name+" log are lost", slog.Any("err", err))
+	}, nil)
+	s.CountDrops(name, out.Dropped)
+	return out
 }
 
 // lostLines returns the lines lost so far, by log.

@@ -46,9 +46,11 @@ type session struct {
 	fds    map[string]int // the descriptors of start by name
 	log    *slog.Logger
 	errors *logfile.Writer
-	sup    *Supervisor
-	procs  *proc.Table
-	out    chan control.Message
+	// lostErrors is how many lines of the error log were lost; nil without one.
+	lostErrors func() uint64
+	sup        *Supervisor
+	procs      *proc.Table
+	out        chan control.Message
 	// batches are connections for the next generation, one batch at a time.
 	batches chan batch
 	loop    *loop.Loop
@@ -132,15 +134,15 @@ func (s *session) openLogs() error {
 	opts := logfile.HandlerOptions{Level: level, Limit: s.start.Global.LogLimit, Origin: level <= slog.LevelDebug}
 	if fd, ok := s.fds[control.FDErrorLog]; ok {
 		s.errors = logfile.FromFD(fd)
-		out = s.errors
+		s.errors.Watch(nil, func(lines uint64) { logfile.Regained(s.log, lines) })
+		out, s.lostErrors = s.errors, s.errors.Dropped
 	} else if strings.EqualFold(s.start.Global.ErrorLog, "syslog") {
 		opts.Syslog = true
-		out, err = logfile.NewSyslog(logfile.SyslogOptions{
-			Ident: s.start.Global.SyslogIdent, Facility: s.start.Global.SyslogFacility,
+		// Without a daemon the messages are lost until there is one.
+		syslog, _ := logfile.NewSyslog(logfile.SyslogOptions{
+			Ident: s.start.Global.SyslogIdent, Facility: s.start.Global.SyslogFacility, Level: level,
 		})
-		if err != nil {
-			return err
-		}
+		out, s.lostErrors = syslog, syslog.Dropped
 	}
 	s.log = slog.New(logfile.NewHandler(out, opts)).With("pool", s.start.Pool.Name)
 	return nil
@@ -218,13 +220,8 @@ func (s *session) run() error {
 	}
 	s.sup.compat.holding = s.sup.compat.php
 	s.connectGauges(kills, uncounted)
-	if fd, ok := s.fds[control.FDAccessLog]; ok {
-		if err := s.sup.OpenAccessLog(fd); err != nil {
-			return err
-		}
-	}
-	if fd, ok := s.fds[control.FDSlowlog]; ok {
-		s.sup.OpenSlowlog(fd)
+	if err := s.openPoolLogs(); err != nil {
+		return err
 	}
 	if err := s.addDoors(); err != nil {
 		return err
@@ -237,6 +234,28 @@ func (s *session) run() error {
 	return l.Run()
 }
 
+// openPoolLogs has the supervisor write the logs that the pool is to have, also
+// to files that cannot be opened now.
+func (s *session) openPoolLogs() error {
+	if s.start.Pool.AccessLog != "" {
+		if err := s.sup.OpenAccessLog(s.logFD(control.FDAccessLog)); err != nil {
+			return err
+		}
+	}
+	if s.start.Pool.Slowlog != "" {
+		s.sup.OpenSlowlog(s.logFD(control.FDSlowlog))
+	}
+	return nil
+}
+
+// logFD is the descriptor of that name, or -1.
+func (s *session) logFD(name string) int {
+	if fd, ok := s.fds[name]; ok {
+		return fd
+	}
+	return -1
+}
+
 // connectGauges hands the supervisor what it cannot get by itself. kills is
 // nil if there is a reason, uncounted, why the system does not count them.
 func (s *session) connectGauges(kills *usage.OOM, uncounted error) {
@@ -245,8 +264,8 @@ func (s *session) connectGauges(kills *usage.OOM, uncounted error) {
 	} else {
 		s.sup.WatchOOM(kills)
 	}
-	if s.errors != nil {
-		s.sup.CountDrops("error", s.errors.Dropped)
+	if s.lostErrors != nil {
+		s.sup.CountDrops("error", s.lostErrors)
 	}
 	if s.start.Global.MetricsListen != "" {
 		s.sup.Scraped()
@@ -322,7 +341,7 @@ func (s *session) reopen(names []string, fds []int) {
 		case name == control.FDAccessLog && s.sup.access != nil:
 			s.sup.access.out.Swap(fds[i])
 		case name == control.FDSlowlog && s.sup.slowlog != nil:
-			s.sup.slowlog.reopen(fds[i])
+			s.sup.slowlog.out.Swap(fds[i])
 		default:
 			closeAll(fds[i : i+1])
 		}

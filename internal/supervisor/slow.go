@@ -36,17 +36,12 @@ type slowLog struct {
 	current *look           // under way, nil for none
 	queue   []*look         // at most one of a request
 	said    map[string]bool // what is missing from the entries and was logged
-	lost    uint64          // losses before the log was opened
-	silent  bool            // losses since were logged
 	helpers sync.WaitGroup
 }
 
 const (
 	// maxSaid is how many different things that are missing are logged.
 	maxSaid = 16
-	// writePatience is how long the disk may take for an entry before it is
-	// looked whether that is lost.
-	writePatience = time.Second
 )
 
 // A look is one look at the process that serves a request.
@@ -63,18 +58,17 @@ type look struct {
 }
 
 // OpenSlowlog has the pool write a slow log to fd, which becomes the
-// supervisor's.
+// supervisor's; see OpenAccessLog.
 func (s *Supervisor) OpenSlowlog(fd int) {
 	depth := s.cfg.SlowlogTraceDepth
 	s.slowlog = &slowLog{
-		out: logfile.FromFD(fd), format: slowlog.AppendPHPFPM, depth: depth, said: map[string]bool{},
+		out: s.openLog("slow", fd), format: slowlog.AppendPHPFPM, depth: depth, said: map[string]bool{},
 		// php-fpm's lines name the place of the call, which is in one frame more.
 		options: slowlog.Options{Frames: depth + 1},
 	}
 	if s.cfg.SlowlogFormat == "json" {
 		s.slowlog.format = slowlog.AppendJSON
 	}
-	s.CountDrops("slow", s.slowlog.out.Dropped)
 }
 
 // close waits for the look that is under way. The loop must have ended.
@@ -200,24 +194,6 @@ func (s *Supervisor) logSlow(e *slowlog.Event) {
 	if _, err := l.out.Write(l.format(nil, e, l.depth)); err != nil {
 		s.log.Error("cannot write the slow log", slog.Any("err", err))
 	}
-	l.helpers.Go(func() {
-		l.out.Sync(writePatience)
-		s.loop.Post(s.sayLost)
-	})
-}
-
-// sayLost logs once that entries are lost.
-func (s *Supervisor) sayLost() {
-	if l := s.slowlog; l.out.Dropped() > l.lost && !l.silent {
-		l.silent = true
-		s.log.Warn("the slow log cannot be written, entries are lost")
-	}
-}
-
-// reopen goes on in a new file.
-func (l *slowLog) reopen(fd int) {
-	l.out.Swap(fd)
-	l.lost, l.silent = l.out.Dropped(), false
 }
 
 // holds says that a stop has to wait for the last look at its process, and

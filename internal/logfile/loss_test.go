@@ -1,0 +1,241 @@
+package logfile
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// watched collects what a Writer says.
+type watched struct {
+	lost      chan error
+	recovered chan uint64
+}
+
+func watch(w *Writer) watched {
+	told := watched{make(chan error, 10), make(chan uint64, 10)}
+	w.Watch(func(err error) { told.lost <- err }, func(lines uint64) { told.recovered <- lines })
+	return told
+}
+
+func (s watched) silent(t *testing.T) {
+	t.Helper()
+	if len(s.lost) > 0 || len(s.recovered) > 0 {
+		t.Errorf("the writer says more: lost %d times, recovered %d times", len(s.lost), len(s.recovered))
+	}
+}
+
+// A full disk loses every line, is told once, and again after Swap; what comes
+// then is written.
+func TestFullDisk(t *testing.T) {
+	w, err := Open("/dev/full")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := watch(w)
+	for range 5 {
+		write(t, w, "one\ntwo\n")
+		w.Sync(time.Minute)
+	}
+	if n := w.Dropped(); n != 10 {
+		t.Errorf("%d lines are counted, want 10", n)
+	}
+	if err := <-told.lost; !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("the reason is %v", err)
+	}
+	path := filepath.Join(t.TempDir(), "log")
+	fd, err := OpenFD(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Swap(fd)
+	write(t, w, "three\n")
+	if n := <-told.recovered; n != 10 {
+		t.Errorf("it tells of %d lost lines, want 10", n)
+	}
+	told.silent(t)
+	if err := w.Reopen(); err != nil { // a full disk once more
+		t.Fatal(err)
+	}
+	write(t, w, "four\n")
+	if err := <-told.lost; !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("the reason is %v", err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := content(t, path); got != "three\n" {
+		t.Errorf("the log has %q", got)
+	}
+}
+
+// A named pipe that nobody reads is opened without waiting, takes what it can,
+// and gives the rest up when there is a better place to write to.
+func TestPipeNobodyReads(t *testing.T) {
+	dir := t.TempDir()
+	fifo, path := filepath.Join(dir, "fifo"), filepath.Join(dir, "log")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w, err := Open(fifo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := watch(w)
+	line := strings.Repeat("x", 999) + "\n"
+	const lines = 4000 // the pipe takes 64 KiB, the writer two times 1 MiB
+	for range lines {
+		write(t, w, line)
+	}
+	if err := <-told.lost; !errors.Is(err, errFull) {
+		t.Errorf("the reason is %v", err)
+	}
+	dropped := w.Dropped()
+	if dropped == 0 || dropped >= lines {
+		t.Errorf("%d of %d lines dropped", dropped, lines)
+	}
+	fd, err := OpenFD(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Swap(fd)
+	if n := <-told.recovered; n != dropped {
+		t.Errorf("it tells of %d lost lines, want %d", n, dropped)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	told.silent(t)
+	text := content(t, path)
+	if n := len(text) / len(line); strings.Repeat(line, n) != text || uint64(n)+dropped >= lines || n < 1000 {
+		t.Errorf("%d lines reached the file, %d were dropped", n, dropped)
+	}
+}
+
+// A reader of a named pipe may come late, go and come again.
+func TestPipeReader(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w, err := Open(fifo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"before the first reader\n", "before the second\n"} {
+		write(t, w, text)
+		r, err := os.Open(fifo)
+		if err != nil {
+			t.Fatal(err)
+		}
+		buf := make([]byte, 100)
+		n, err := r.Read(buf)
+		if err != nil || string(buf[:n]) != text {
+			t.Errorf("read %q, %v", buf[:n], err)
+		}
+		r.Close()
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.Dropped(); n != 0 {
+		t.Errorf("%d lines dropped", n)
+	}
+}
+
+// Lines in a file that was removed are lost: nobody can read them.
+func TestRemovedFile(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "logs")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "log")
+	w, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := watch(w)
+	write(t, w, "one\n")
+	w.Sync(time.Minute)
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		write(t, w, "two\n")
+		w.Sync(time.Minute)
+	}
+	if err := <-told.lost; !errors.Is(err, errRemoved) {
+		t.Errorf("the reason is %v", err)
+	}
+	if n := w.Dropped(); n != 3 {
+		t.Errorf("%d lines dropped, want 3", n)
+	}
+	if err := w.Reopen(); err == nil {
+		t.Error("reopened a log in a directory that is gone")
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Reopen(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, w, "three\n")
+	if n := <-told.recovered; n != 3 {
+		t.Errorf("it tells of %d lost lines, want 3", n)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	told.silent(t)
+	if got := content(t, path); got != "three\n" {
+		t.Errorf("the log has %q", got)
+	}
+}
+
+// A file without a name from the start is somebody's who can read it.
+func TestNamelessFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	fd, err := OpenFD(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	w := FromFD(fd)
+	write(t, w, "line\n")
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.Dropped(); n != 0 {
+		t.Errorf("%d lines dropped", n)
+	}
+}
+
+// Without a descriptor all is lost until there is one.
+func TestLogThatIsNotOpen(t *testing.T) {
+	w := FromFD(-1)
+	told := watch(w)
+	write(t, w, "one\n")
+	if err := <-told.lost; !errors.Is(err, errNotOpen) {
+		t.Errorf("the reason is %v", err)
+	}
+	path := filepath.Join(t.TempDir(), "log")
+	fd, err := OpenFD(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Swap(fd)
+	write(t, w, "two\n")
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := content(t, path); got != "two\n" || w.Dropped() != 1 {
+		t.Errorf("the log has %q, %d lines dropped", got, w.Dropped())
+	}
+}
