@@ -114,6 +114,15 @@ const (
 	Creating       State = "Creating" // since php-fpm 8.4
 )
 
+// A Pressure is how long processes of the service's control group, or of the
+// whole system where the kernel does not tell the group's, have waited for a
+// resource in all.
+type Pressure struct {
+	Resource string        `json:"resource"` // cpu, io or memory
+	Some     time.Duration `json:"some"`     // at least one waited
+	Full     time.Duration `json:"full"`     // all that wanted to run waited
+}
+
 // A Service is everything one master process runs.
 type Service struct {
 	Version   string    `json:"version"`
@@ -125,6 +134,13 @@ type Service struct {
 	LastReload    time.Time `json:"last_reload"` // the last successful load of the configuration
 	ReloadFailing bool      `json:"reload_failing"`
 	ReloadProblem string    `json:"reload_problem,omitempty"`
+
+	// Pressure is how long processes waited for resources; empty where the
+	// kernel does not tell.
+	Pressure []Pressure `json:"pressure,omitempty"`
+
+	// LogDrops counts the lines that the master's own log has lost.
+	LogDrops uint64 `json:"log_drops"`
 
 	Pools []Snapshot `json:"pools"`
 }

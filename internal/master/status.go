@@ -8,6 +8,7 @@ import (
 
 	"github.com/anyfpm/anyfpm/internal/control"
 	"github.com/anyfpm/anyfpm/internal/loop"
+	"github.com/anyfpm/anyfpm/internal/usage"
 	"github.com/anyfpm/anyfpm/status"
 )
 
@@ -100,6 +101,10 @@ func (m *Master) service(answers map[*supervisor]*status.Snapshot) status.Servic
 	service := m.history
 	service.Version = m.opts.Version
 	service.Time = time.Now()
+	service.LogDrops = m.errors.dropped()
+	for _, p := range usage.ReadPressure() {
+		service.Pressure = append(service.Pressure, status.Pressure(p))
+	}
 	for _, p := range m.pools {
 		service.Pools = append(service.Pools, p.snapshot(answers[p.current]))
 	}

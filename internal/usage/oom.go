@@ -34,20 +34,23 @@ func openOOM(root string) (*OOM, error) {
 	return nil, fmt.Errorf("cannot watch for processes killed for lack of memory: %w", errors.Join(faults...))
 }
 
-// groupEvents is the file of the events of our group. In a container the
+// groupEvents is the file of the events of our group.
+func groupEvents(root string) string { return filepath.Join(groupDir(root), "memory.events") }
+
+// groupDir is the directory of our control group (v2). In a container the
 // group's name may be that of the host, while its own is at the top.
-func groupEvents(root string) string {
+func groupDir(root string) string {
 	top := filepath.Join(root, "sys/fs/cgroup")
 	list, _ := os.ReadFile(filepath.Join(root, "proc/self/cgroup")) // without one there is no group either
 	for line := range bytes.Lines(list) {
 		if name, ok := bytes.CutPrefix(bytes.TrimSpace(line), []byte("0::")); ok {
-			path := filepath.Join(top, string(name), "memory.events")
-			if _, err := os.Stat(path); err == nil {
-				return path
+			dir := filepath.Join(top, string(name))
+			if _, err := os.Stat(filepath.Join(dir, "memory.events")); err == nil {
+				return dir
 			}
 		}
 	}
-	return filepath.Join(top, "memory.events")
+	return top
 }
 
 func watch(path string) (*OOM, error) {

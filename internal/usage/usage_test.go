@@ -205,6 +205,27 @@ func TestOOM(t *testing.T) {
 	_ = o.Close()
 }
 
+func TestPressure(t *testing.T) {
+	const text = "some avg10=10.47 avg60=9.75 avg300=23.68 total=1500000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=%d\n"
+	root := t.TempDir()
+	if got := readPressure(root); len(got) != 0 {
+		t.Errorf("a kernel without PSI has %v", got)
+	}
+	write(t, root, map[string]string{
+		"proc/self/cgroup": "0::/svc\n",
+		"proc/pressure/io": fmt.Sprintf(text, 7), "proc/pressure/memory": "nonsense\n", "proc/pressure/cpu": "some total=x\n",
+	})
+	want := []Pressure{{Resource: "cpu"}, {Resource: "io", Some: 1500 * time.Millisecond, Full: 7 * time.Microsecond}, {Resource: "memory"}}
+	if got := readPressure(root); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("the system has %v, want %v", got, want)
+	}
+	write(t, root, map[string]string{"sys/fs/cgroup/svc/memory.events": "", "sys/fs/cgroup/svc/io.pressure": fmt.Sprintf(text, 8)})
+	want[1].Full = 8 * time.Microsecond
+	if got := readPressure(root); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("the group has %v, want %v", got, want)
+	}
+}
+
 func BenchmarkCPU(b *testing.B) {
 	pid := os.Getppid() // another process, as a worker is
 	for b.Loop() {

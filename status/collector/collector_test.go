@@ -56,7 +56,10 @@ func example() status.Service {
 	www.RequestTime.Observe(time.Second)
 	return status.Service{
 		Version: "1.2.3", Time: start.Add(90 * time.Second), StartTime: start.Add(-time.Hour),
-		Reloads: 2, FailedReloads: 1, LastReload: start, ReloadFailing: true,
+		Reloads: 2, FailedReloads: 1, LastReload: start, ReloadFailing: true, LogDrops: 4,
+		Pressure: []status.Pressure{
+			{Resource: "cpu", Some: 90 * time.Second}, {Resource: "io", Some: 2500 * time.Millisecond, Full: time.Second}, {Resource: "memory"},
+		},
 		Pools: []status.Snapshot{
 			www,
 			{Pool: "idle", ProcessManager: "ondemand", StartTime: start, Listen: "/run/idle.sock", StatusPath: "/s", Failed: true},

@@ -20,6 +20,9 @@ func serviceMetrics() []serviceMetric {
 	reloads := ownDesc("reloads_total", "Loads of the configuration after the first, by their result.", "result")
 	success := ownDesc("config_last_reload_successful", "Whether the last load of the configuration succeeded.")
 	loaded := ownDesc("config_last_reload_success_timestamp_seconds", "Last successful load of the configuration, since the epoch.")
+	lost := ownDesc("master_log_dropped_total", "Lines of the master lost because the error log could not be written.")
+	waiting := ownDesc("pressure_waiting_seconds_total", "Time in which at least one process of the service's control group, or of the system, waited for the resource (PSI some).", "resource")
+	stalled := ownDesc("pressure_stalled_seconds_total", "Time in which all of them that wanted to run waited for the resource (PSI full).", "resource")
 	return []serviceMetric{
 		{build, func(ch chan<- prometheus.Metric, s *status.Service) {
 			send(ch, build, prometheus.GaugeValue, 1, label(s.Version))
@@ -36,6 +39,19 @@ func serviceMetrics() []serviceMetric {
 		}},
 		{loaded, func(ch chan<- prometheus.Metric, s *status.Service) {
 			send(ch, loaded, prometheus.GaugeValue, seconds(s.LastReload))
+		}},
+		{waiting, func(ch chan<- prometheus.Metric, s *status.Service) {
+			for _, p := range s.Pressure {
+				send(ch, waiting, prometheus.CounterValue, p.Some.Seconds(), label(p.Resource))
+			}
+		}},
+		{stalled, func(ch chan<- prometheus.Metric, s *status.Service) {
+			for _, p := range s.Pressure {
+				send(ch, stalled, prometheus.CounterValue, p.Full.Seconds(), label(p.Resource))
+			}
+		}},
+		{lost, func(ch chan<- prometheus.Metric, s *status.Service) {
+			send(ch, lost, prometheus.CounterValue, float64(s.LogDrops))
 		}},
 	}
 }
