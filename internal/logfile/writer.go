@@ -41,6 +41,7 @@ type Writer struct {
 	writing   bool            // lines that are no longer pending
 	waiting   []chan struct{} // of Sync, closed when nothing is left to write
 	next      int             // the descriptor to go on with, or -1
+	nameless  bool            // next had no name from the start
 	closed    bool
 	dropped   uint64
 	interrupt int // an eventfd that ends the waiting for a full pipe, or -1
@@ -76,7 +77,10 @@ func newWriter(fd int) *Writer {
 	if err != nil {
 		interrupt = -1 // Swap then has to wait for a full pipe
 	}
-	return &Writer{wake: make(chan struct{}, 1), stopped: make(chan struct{}), next: fd, interrupt: interrupt}
+	return &Writer{
+		wake: make(chan struct{}, 1), stopped: make(chan struct{}),
+		next: fd, nameless: removed(fd), interrupt: interrupt,
+	}
 }
 
 // Watch has the Writer say that lines are lost. lost is called once for a
@@ -145,10 +149,10 @@ func (w *Writer) Sync(d time.Duration) bool {
 // Swap makes fd, which the Writer takes over, the log of all lines not yet
 // written, and closes the one before.
 func (w *Writer) Swap(fd int) {
+	nameless := removed(fd)
 	w.mu.Lock()
 	old := w.next // of a Swap just before, not yet noticed
-	w.next = fd
-	w.told = false
+	w.next, w.nameless, w.told = fd, nameless, false
 	if w.closed {
 		old, w.next = fd, -1
 	}
@@ -232,11 +236,12 @@ func (w *Writer) run() {
 			lines, w.pending = w.pending, lines[:0]
 		}
 		w.writing = len(lines) > 0
-		next, closed := w.next, w.closed
+		next, nameless, closed := w.next, w.nameless, w.closed
 		w.next = -1
 		w.mu.Unlock()
 		if next >= 0 {
-			out.open(next)
+			out.close() // a log's data is not lost by close
+			out.fd, out.nameless = next, nameless
 		}
 		var lost uint64
 		var err error
@@ -287,14 +292,9 @@ func (w *Writer) wrote(some, all bool, lost uint64, err error) {
 
 // An output is the descriptor in use.
 type output struct {
-	fd        int // -1 for none
-	nameless  bool
-	interrupt int // as in Writer
-}
-
-func (o *output) open(fd int) {
-	o.close() // a log's data is not lost by close
-	o.fd, o.nameless = fd, removed(fd)
+	fd        int  // -1 for none
+	nameless  bool // as in Writer
+	interrupt int  // as in Writer
 }
 
 func (o *output) close() {
