@@ -245,8 +245,10 @@ func TestSlowlogOnFullDisk(t *testing.T) {
 	if r := <-got; !strings.HasSuffix(r.stdout, "fine") {
 		t.Errorf("got %q", r.stdout)
 	}
+	g.until("the loss is counted and said", func(s *Supervisor) bool {
+		return s.lostLines()["slow"] >= 5 && strings.Contains(g.log.String(), "lines of the slow log are lost")
+	})
 	if said := strings.Count(g.log.String(), "lines of the slow log are lost"); said != 1 {
 		t.Errorf("the loss is said %d times", said)
 	}
-	g.until("the loss is counted", func(s *Supervisor) bool { return s.lostLines()["slow"] > 0 })
 }
