@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"flag"
 	"fmt"
 	"strconv"
 	"strings"
@@ -17,6 +18,9 @@ import (
 // what the pool does now; read the difference.
 func TestTranscripts(t *testing.T) {
 	files := 0
+	if err := flag.Set("datadriven-quiet", "true"); err != nil { // even with -v
+		t.Fatal(err)
+	}
 	datadriven.Walk(t, "testdata/transcripts", func(t *testing.T, path string) {
 		files++
 		s := &stage{}

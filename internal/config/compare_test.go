@@ -1,6 +1,7 @@
 package config
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -70,6 +71,7 @@ func (used toleration) covers(difference string) bool {
 func TestLikePHPFPM(t *testing.T) {
 	program := findPHPFPM(t)
 	dir := copyCorpus(t)
+	quietly(t)
 	scripts := transcripts(t) // before the working directory changes
 	used := toleration{}
 	check := func(t *testing.T, name string, found []string) {
@@ -125,7 +127,7 @@ func checkValues(try func(line, text string)) {
 				}
 				for _, value := range valuesToTry(d.value.kind) {
 					line := fmt.Sprintf("%s = %s\n", d.name, value)
-					text := prelude + line
+					text := prelude + "prefix = ${CORPUS}\n" + line // where logs may be created
 					if find(globalGroups, d.name) != nil && find(poolGroups, d.name) == nil {
 						text = "[global]\nerror_log = /dev/null\n" + line + poolPrelude
 					}
@@ -160,6 +162,14 @@ func TestRandomLinesLikePHPFPM(t *testing.T) {
 		for _, difference := range compareText(t, program, dir, prelude+line+"\n") {
 			t.Errorf("%q: %s", line, difference)
 		}
+	}
+}
+
+// quietly keeps the transcripts out of the output of -v.
+func quietly(t *testing.T) {
+	t.Helper()
+	if err := flag.Set("datadriven-quiet", "true"); err != nil {
+		t.Fatal(err)
 	}
 }
 

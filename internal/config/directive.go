@@ -2,17 +2,6 @@ package config
 
 import "strings"
 
-// An effect tells what a directive does in this version.
-type effect int
-
-const (
-	effective effect = iota
-	// notYet: read and validated, but the part that acts on it is not written.
-	notYet
-	// unneeded: accepted so that files keep working; there is nothing to do.
-	unneeded
-)
-
 // An origin tells whose directive it is.
 type origin int
 
@@ -26,10 +15,10 @@ const (
 type directive struct {
 	name   string
 	origin origin
-	effect effect
 	value  binding
-	// reason says why an unneeded directive has nothing to do.
-	reason string
+	// unneeded says why the directive has nothing to do: it is accepted so that
+	// files keep working. Empty for all others.
+	unneeded string
 	// standard is the default as it would be written in a file.
 	standard string
 	// otherwise describes a default that depends on something else.
@@ -53,7 +42,6 @@ type directive struct {
 type list struct {
 	name    string
 	origin  origin
-	effect  effect
 	keyed   bool // name[key] = value
 	syntax  string
 	about   string

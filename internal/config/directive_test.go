@@ -58,9 +58,6 @@ func TestDefaults(t *testing.T) {
 		if d.required && (d.standard != "" || d.otherwise != "") {
 			t.Errorf("%s is required and has a default", d.name)
 		}
-		if d.effect == unneeded && d.reason == "" {
-			t.Errorf("%s needs a reason for having no effect", d.name)
-		}
 		if d.standard == "" || d.name == "request_slowlog_trace_depth" {
 			return // the latter asks for a slowlog when it is written down
 		}

@@ -1,7 +1,11 @@
 package config
 
-// noticeEffects says which directives of the files do nothing in this version.
+// noticeEffects says which directives of the files do nothing. In php-fpm's
+// place it does not: nothing is missing, and php-fpm has no such lines.
 func (l *loader) noticeEffects() {
+	if l.opt.PHP {
+		return
+	}
 	l.noticeGroups(globalGroups, nil)
 	for _, p := range l.config.Pools {
 		l.noticeGroups(poolGroups, p)
@@ -12,30 +16,15 @@ func (l *loader) noticeGroups(groups []group, pool *Pool) {
 	s := section{global: &l.config.Global, pool: pool}
 	for _, g := range groups {
 		for _, d := range g.directives {
-			if m, ok := s.given().values[d.name]; ok && !d.isStandard(&s) {
-				l.noticeEffect(d.name, d.effect, d.reason, pool, m.at)
+			m, given := s.given().values[d.name]
+			if !given || d.unneeded == "" || d.isStandard(&s) {
+				continue
 			}
-		}
-		for _, row := range g.lists {
-			if at, ok := s.given().at[row.name]; ok {
-				l.noticeEffect(row.name, row.effect, "", pool, at)
+			text := "'" + d.name + "' is accepted but has no effect: " + d.unneeded
+			if pool != nil {
+				text = "[pool " + pool.Name + "] " + text
 			}
+			l.notice(m.at, NoticeLevel, pool, text)
 		}
 	}
-}
-
-func (l *loader) noticeEffect(name string, e effect, reason string, pool *Pool, at place) {
-	text := "'" + name + "' is accepted but has no effect"
-	switch e {
-	case effective:
-		return
-	case notYet:
-		text += " yet"
-	case unneeded:
-		text += ": " + reason
-	}
-	if pool != nil {
-		text = "[pool " + pool.Name + "] " + text
-	}
-	l.notice(at, NoticeLevel, pool, text)
 }

@@ -57,6 +57,7 @@ func transcripts(t *testing.T) []string {
 }
 
 func TestTranscripts(t *testing.T) {
+	quietly(t)
 	scripts, dir := transcripts(t), copyCorpus(t)
 	plain := plainLines(t, dir)
 	for _, transcript := range scripts {

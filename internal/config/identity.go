@@ -1,6 +1,9 @@
 package config
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // resolve looks up the users and groups of all pools, and checks addresses, as
 // php-fpm does last.
@@ -24,6 +27,19 @@ func (c *poolCheck) identity() {
 		// php-fpm adds the errno of a look-up that found nothing.
 		c.knownUser("listen.owner", p.ListenOwner, ": Success (0)")
 		c.knownGroup("listen.group", p.ListenGroup, ": Success (0)")
+	}
+	if p.Listen != "" && !isInet(p.Listen) {
+		c.accessList()
+	}
+}
+
+// accessList looks up whom a socket's ACL names. php-fpm does so when it binds.
+func (c *poolCheck) accessList() {
+	for name := range strings.SplitSeq(c.pool.ListenACLUsers, ",") {
+		c.knownUser("listen.acl_users", strings.TrimSpace(name), ": Success (0)")
+	}
+	for name := range strings.SplitSeq(c.pool.ListenACLGroups, ",") {
+		c.knownGroup("listen.acl_groups", strings.TrimSpace(name), ": Success (0)")
 	}
 }
 

@@ -50,30 +50,26 @@ func (r *reference) part(title string, groups []group) {
 			fmt.Fprintf(&r.body, "\n%s\n", g.about)
 		}
 		for _, d := range g.directives {
-			r.entry(d.name, "", d.syntaxText()+", "+d.defaultText(), d.about, d.origin, d.effect, d.reason)
+			r.entry(d.name, "", d.syntaxText()+", "+d.defaultText(), d.about, d.origin, d.unneeded)
 		}
 		for _, l := range g.lists {
 			suffix := "[]"
 			if l.keyed {
 				suffix = "[NAME]"
 			}
-			r.entry(l.name, suffix, l.syntax+", may be repeated", l.about, l.origin, l.effect, "")
+			r.entry(l.name, suffix, l.syntax+", may be repeated", l.about, l.origin, "")
 		}
 	}
 }
 
-func (r *reference) entry(name, suffix, value, about string, whose origin, e effect, reason string) {
+func (r *reference) entry(name, suffix, value, about string, whose origin, unneeded string) {
 	owner := "php-fpm"
 	if whose == own {
 		owner = "anyfpm"
 	}
 	fmt.Fprintf(&r.body, "\n#### %s%s\n\n*%s* · %s\n\n%s\n", name, suffix, owner, value, about)
-	switch e {
-	case notYet:
-		r.body.WriteString("\n**Not yet:** accepted and checked, but without effect in this version.\n")
-	case unneeded:
-		fmt.Fprintf(&r.body, "\n**No effect:** %s.\n", reason)
-	case effective:
+	if unneeded != "" {
+		fmt.Fprintf(&r.body, "\n**No effect:** %s.\n", unneeded)
 	}
 	r.index = append(r.index, fmt.Sprintf("[`%s`](#%s)", name, r.anchor(name+suffix)))
 }

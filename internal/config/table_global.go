@@ -37,8 +37,7 @@ var globalFiles = group{
 		},
 		{
 			name:     "log_buffering",
-			effect:   unneeded,
-			reason:   "every line is written whole, with a single write",
+			unneeded: "every line is written whole, with a single write",
 			value:    inGlobal(boolean, func(g *Global) *bool { return &g.LogBuffering }),
 			standard: "yes",
 			about:    "Whether php-fpm collects a line of worker output before it writes it.",
@@ -125,8 +124,7 @@ var globalProcesses = group{
 		},
 		{
 			name:     "events.mechanism",
-			effect:   unneeded,
-			reason:   "anyfpm always uses epoll",
+			unneeded: "anyfpm always uses epoll",
 			value:    inGlobal(text, func(g *Global) *string { return &g.EventsMechanism }),
 			standard: "epoll",
 			syntax:   "`epoll`, `poll` or `select`",

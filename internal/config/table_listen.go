@@ -91,12 +91,11 @@ var poolListen = group{
 			about:     "Who may connect over TCP. Others are disconnected at once. Unix sockets are not affected.",
 		},
 		{
-			name:   "listen.setfib",
-			effect: unneeded,
-			reason: "routing tables of sockets exist on FreeBSD only",
-			hidden: true,
-			value:  inPool(integer, func(p *Pool) *int { return &p.ListenSetFIB }),
-			about:  "FreeBSD's routing table of the socket. php-fpm on Linux does not know this directive.",
+			name:     "listen.setfib",
+			unneeded: "routing tables of sockets exist on FreeBSD only",
+			hidden:   true,
+			value:    inPool(integer, func(p *Pool) *int { return &p.ListenSetFIB }),
+			about:    "FreeBSD's routing table of the socket. php-fpm on Linux does not know this directive.",
 		},
 		{
 			name:     "listen.protocol",

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 )
 
 // A door is an address that something of the configuration listens on.
@@ -83,6 +84,9 @@ func (l *loader) checkShared() {
 	for _, d := range l.doors() {
 		key := d.address
 		if network, address, err := ParseListen(d.address); err == nil {
+			if network == "unix" {
+				address = filepath.Clean(address)
+			}
 			key = network + " " + address
 		}
 		if first, ok := taken[key]; ok {
