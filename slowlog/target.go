@@ -3,6 +3,7 @@ package slowlog
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/anyfpm/anyfpm/internal/procfs"
@@ -58,9 +59,9 @@ func (t *Target) Report(ctx context.Context) Report {
 	default:
 		return missed("no sample: the one before is still under way")
 	}
-	done := make(chan Report, 1)
+	early, done := make(chan Report, 1), make(chan Report, 1)
 	go func() {
-		r := t.sample(at)
+		r := t.sample(at, early)
 		<-t.busy
 		done <- r
 	}()
@@ -68,17 +69,25 @@ func (t *Target) Report(ctx context.Context) Report {
 	case r := <-done:
 		return r
 	case <-ctx.Done():
-		return missed("no sample: it was not done in time")
+	}
+	const late = "no stack: it was not found in time"
+	select {
+	case r := <-early:
+		r.Took = time.Since(at)
+		r.Notes = append(r.Notes, late)
+		return r
+	default:
+		return missed(late)
 	}
 }
 
 // sample makes a report, with the process's own ids if it cannot be read
-// without.
-func (t *Target) sample(at time.Time) Report {
+// without. What is known before what may take long is sent early.
+func (t *Target) sample(at time.Time, early chan<- Report) Report {
 	r := Report{PID: t.pid, At: at}
 	defer func() { r.Took = time.Since(at) }()
 	if t.owner == nil {
-		err := t.look(&r)
+		err := t.look(&r, early)
 		if !denied(err) {
 			return t.finish(r, err)
 		}
@@ -89,7 +98,7 @@ func (t *Target) sample(at time.Time) Report {
 	}
 	r = Report{PID: t.pid, At: at}
 	var lookErr error
-	if err := as(owner, func() { lookErr = t.look(&r) }); err == nil && !denied(lookErr) {
+	if err := as(owner, func() { lookErr = t.look(&r, early) }); err == nil && !denied(lookErr) {
 		t.owner = &owner
 		return t.finish(r, lookErr)
 	}
@@ -111,7 +120,7 @@ func (t *Target) finish(r Report, err error) Report {
 
 // look fills in a report. An error says that the process may not be read, is
 // gone, or is not what it was.
-func (t *Target) look(r *Report) error {
+func (t *Target) look(r *Report, early chan<- Report) error {
 	image, err := t.fs.Image(t.pid)
 	if err != nil {
 		return err
@@ -131,6 +140,12 @@ func (t *Target) look(r *Report) error {
 	t.surroundings(r)
 	t.childStacks(r)
 	if len(r.Stacks) == 0 {
+		sofar := *r
+		sofar.Notes = slices.Clone(r.Notes)
+		select {
+		case early <- sofar:
+		default: // it was tried before, with other rights
+		}
 		t.nativeStacks(t.program, r)
 	}
 	after, err := t.fs.Image(t.pid)

@@ -13,6 +13,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/anyfpm/anyfpm/internal/procmem"
+	"github.com/anyfpm/anyfpm/slowlog/stack"
 )
 
 // number is an inode.
@@ -188,6 +191,46 @@ func TestReportDoesNotWait(t *testing.T) {
 		return len(target.busy) == 0
 	})
 }
+
+// stuck is a sampler that takes until the report is given up, and longer.
+type stuck struct {
+	giveUp context.CancelFunc
+	until  <-chan struct{}
+}
+
+func (stuck) Name() string { return "stuck" }
+
+func (s stuck) Walk(*procmem.Memory, stack.Limits) ([]stack.Stack, error) {
+	s.giveUp()
+	<-s.until
+	return nil, nil
+}
+
+// A report that is given up while the stack is looked for has all the rest.
+func TestReportWithoutStack(t *testing.T) {
+	pid := startC(t, cHead+`int main(void) { char c; puts("END"); fflush(stdout); return read(0, &c, 1); }`, "-O2")
+	target, err := Open(pid, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the program reads", func() bool { return target.Report(t.Context()).Wait.Call == "read" })
+	ctx, cancel := context.WithCancel(t.Context())
+	until := make(chan struct{})
+	target.program.sampler, target.program.native = idle{}, stuck{cancel, until}
+	r := target.Report(ctx)
+	if r.Wait.Call != "read" || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "not found in time") {
+		t.Errorf("got %+v", r)
+	}
+	close(until)
+	eventually(t, "the look is over", func() bool { return len(target.busy) == 0 })
+}
+
+// idle is an interpreter that runs nothing.
+type idle struct{}
+
+func (idle) Name() string { return "idle" }
+
+func (idle) Walk(*procmem.Memory, stack.Limits) ([]stack.Stack, error) { return nil, nil }
 
 // What a process waits for, of each kind there is.
 func TestWaits(t *testing.T) {

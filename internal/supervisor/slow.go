@@ -19,7 +19,7 @@ const (
 	lookPatience = 50 * time.Millisecond
 	// firstPatience is lookPatience for the first look at a process, which
 	// finds out what it is: of a large Go program that takes long.
-	firstPatience = time.Second
+	firstPatience = 2 * time.Second
 	// lastPatience bounds how long a worker that is to be ended is spared for
 	// a last look, the wait for the looks before included.
 	lastPatience = 250 * time.Millisecond

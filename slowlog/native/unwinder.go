@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sort"
+	"strings"
 
 	"github.com/anyfpm/anyfpm/internal/elfmem"
 	"github.com/anyfpm/anyfpm/internal/procfs"
@@ -107,7 +108,11 @@ func (o *object) open(m *procmem.Memory, symbols func(procfs.Object) []Symbol) {
 			o.functions = append(o.functions, s)
 		}
 	}
-	sort.SliceStable(o.functions, func(i, j int) bool { return o.functions[i].Addr < o.functions[j].Addr })
+	// Of the names of one function the last is shown: read, not __read.
+	sort.SliceStable(o.functions, func(i, j int) bool {
+		a, b := o.functions[i], o.functions[j]
+		return a.Addr < b.Addr || a.Addr == b.Addr && underscores(a.Name) > underscores(b.Name)
+	})
 }
 
 // caller finds the frame that called the one with regs, which is at a place.
@@ -236,3 +241,6 @@ func (r rule) value(m *procmem.Memory, frame, here uint64, hereKnown bool, reg f
 	}
 	return v, err == nil && mem.Err() == nil, errors.Join(err, mem.Err())
 }
+
+// underscores is how many a name begins with.
+func underscores(name string) int { return len(name) - len(strings.TrimLeft(name, "_")) }
