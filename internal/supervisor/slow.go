@@ -23,6 +23,8 @@ const (
 	// lastPatience bounds how long a worker that is to be ended is spared for
 	// a last look, the wait for the looks before included.
 	lastPatience = 250 * time.Millisecond
+	// maxSaid is how many different things that are missing are logged.
+	maxSaid = 16
 )
 
 // A slowLog is the slow log of the pool. Its workers are looked at from a
@@ -38,11 +40,6 @@ type slowLog struct {
 	said    map[string]bool // what is missing from the entries and was logged
 	helpers sync.WaitGroup
 }
-
-const (
-	// maxSaid is how many different things that are missing are logged.
-	maxSaid = 16
-)
 
 // A look is one look at the process that serves a request.
 type look struct {
