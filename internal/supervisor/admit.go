@@ -112,14 +112,26 @@ func (r *request) refused(reason pool.Reason) {
 func (r *request) refuse(reason pool.Reason) {
 	r.outcome = refusal(reason)
 	if reason == pool.WorkerDied {
-		r.log().Warn("worker died before its response was complete, client gets 502", r.attr())
-		r.answer(badGateway())
+		r.bereaved()
 		return
 	}
 	waited := (r.s.loop.Now() - r.arrived).Seconds()
 	r.log().Warn("request refused, client gets 503", slog.String("reason", reason.String()), r.attr(),
 		slog.Float64("waited_seconds", waited))
 	r.answer(unavailable(retryAfter))
+}
+
+// bereaved ends a request whose worker died. The client gets 502, and what comes
+// as its FCGI_STDERR says why; what is half answered breaks off.
+func (r *request) bereaved() {
+	if r.resp.began {
+		r.log().Warn("worker died before its response was complete, the response breaks off", r.attr(), slog.String("cause", r.cause))
+		r.cutOff()
+		return
+	}
+	r.log().Warn("worker died before it answered, client gets 502", r.attr(), slog.String("cause", r.cause))
+	r.Stderr([]byte("anyfpm: " + r.cause + "\n"))
+	r.answer(badGateway())
 }
 
 // refusal is the outcome of a request that package pool gave back.

@@ -2,12 +2,14 @@ package supervisor
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/anyfpm/anyfpm/internal/proc"
 	"github.com/anyfpm/anyfpm/internal/runner"
+	"github.com/anyfpm/anyfpm/status"
 )
 
 // leavePatience is how long a worker that has said it will leave may take.
@@ -170,11 +172,33 @@ func (l *link) Finish(e runner.Ending) {
 
 // complete ends the response as its worker says.
 func (r *request) complete(e runner.Ending) {
-	if e.Failed && !r.resp.began && !r.resp.muted {
-		r.answer(scriptFailed())
+	if e.Failed {
+		r.failed(e.AppStatus)
 		return
 	}
 	r.End(e.AppStatus)
+}
+
+// failed ends the response of a script or an application that ended with an
+// uncaught error: with 500, unless it has sent a header before. What a script
+// has printed is its response all the same, as with CGI; that of an application
+// is known to lack something.
+func (r *request) failed(appStatus uint32) {
+	begun := r.resp.began || r.resp.muted
+	what := "request failed, client gets 500"
+	if begun {
+		what = "request failed after its response had begun"
+	}
+	r.log().Warn(what, slog.Int("pid", r.pid()), slog.String("script", r.script), r.attr())
+	switch {
+	case !begun:
+		r.answer(scriptFailed())
+	case r.s.traits.Scripts:
+		r.End(appStatus)
+	default:
+		r.outcome = status.BadResponse
+		r.cutOff()
+	}
 }
 
 // endScripts answers the request of a worker that exited by itself and

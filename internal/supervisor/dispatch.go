@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"log/slog"
 	"strconv"
 	"syscall"
 
@@ -84,7 +85,7 @@ func (s *Supervisor) grant(w *pool.Worker, r *request) {
 // first byte.
 func (r *request) retry() {
 	r.log().Warn("worker died before it answered, request is tried once more",
-		r.attr())
+		r.attr(), slog.String("cause", r.cause))
 	r.resp.reset()
 	r.messages = phpMessages{}
 	r.body.rewind()

@@ -189,8 +189,7 @@ func (l *link) lastWords() {
 
 func (l *link) input(p []byte) {
 	if err := l.dlg.Input(p, l); err != nil {
-		l.s.log.Warn("worker broke the protocol, it is replaced", slog.Int("pid", l.w.pid), slog.Any("err", err))
-		l.broken(err)
+		l.broken(fmt.Errorf("it broke the protocol: %w", err))
 		return
 	}
 	if l.ended {
@@ -216,6 +215,7 @@ func (l *link) Stderr(p []byte) {
 // hand are used up: some may follow that belong to nobody.
 func (l *link) End(e runner.Ending) {
 	if l.r != nil {
+		l.w.complaint.failed = e.Failed
 		l.r.complete(e)
 		l.ended, l.ending = true, e
 	}

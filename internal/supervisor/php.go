@@ -153,14 +153,6 @@ func (r *request) unasked() {
 // brokenOff ends the connection of a request that gets no answer any more, as
 // php-fpm's worker does when it is made to end.
 func (r *request) brokenOff() {
-	c := r.c
-	if c == nil {
-		return
-	}
 	r.logged = true // php-fpm writes no access log for it
-	r.ended(r.outcome)
-	r.resp.mute()
-	r.leave()
-	c.flush()
-	c.close()
+	r.cutOff()
 }

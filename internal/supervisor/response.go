@@ -187,6 +187,26 @@ func (r *request) end(appStatus uint32, status fcgi.ProtocolStatus) {
 	r.ended(r.outcome)
 }
 
+// cutOff ends the connection of a request whose response has begun and will not
+// be complete: the web server must not take it for one that is. Where other
+// requests share the connection they matter more.
+func (r *request) cutOff() {
+	c := r.c
+	switch {
+	case c == nil:
+	case len(c.reqs) > 1:
+		r.resp.mute()
+		r.end(0, fcgi.StatusRequestComplete)
+	default:
+		r.passOn()
+		r.ended(r.outcome)
+		r.resp.mute()
+		r.leave()
+		c.flush()
+		c.close()
+	}
+}
+
 func (r *request) appendStreamEnds(b []byte) []byte {
 	if r.resp.began {
 		b = fcgi.AppendStreamEnd(b, fcgi.TypeStdout, r.id)

@@ -270,6 +270,7 @@ func (s *Supervisor) afterBatch() {
 	// The lines of a request are in the log before its response is out.
 	for i, w := range s.spoken {
 		w.lines.flush(w)
+		w.complain()
 		s.spoken[i] = nil
 	}
 	s.spoken = s.spoken[:0]

@@ -1,10 +1,14 @@
 package supervisor
 
 import (
+	"bytes"
+	"fmt"
 	"syscall"
 	"time"
 
+	"github.com/anyfpm/anyfpm/internal/logfile"
 	"github.com/anyfpm/anyfpm/internal/loop"
+	"github.com/anyfpm/anyfpm/internal/runner"
 	"github.com/anyfpm/anyfpm/pool"
 	"github.com/anyfpm/anyfpm/slowlog"
 )
@@ -30,6 +34,7 @@ type worker struct {
 	stdout    readPipe // of a FastCGI program, for the log
 	stderr    readPipe
 	lines     lines
+	complaint complaint
 	startedAt time.Duration
 	isReady   bool
 	isLeaving bool // it takes no further request
@@ -37,6 +42,7 @@ type worker struct {
 	parted    bool // package pool counts it no more
 	inline    int  // the longest body that may be sent inline
 	gone      bool
+	broken    error          // why it was given up
 	signal    syscall.Signal // the strongest that was sent
 	terminate syscall.Signal // runner.Plan.Terminate
 	stopped   pool.Reason
@@ -57,7 +63,7 @@ func (w *worker) serve(r *request) {
 	} else {
 		var err error
 		if l, err = w.s.connect(w); err != nil {
-			r.worker = w
+			r.worker, r.cause = w, err.Error()
 			w.fail(err)
 			return
 		}
@@ -127,7 +133,40 @@ func (w *worker) only() *request {
 	return only
 }
 
-func (w *worker) sayLine(on stream, line []byte) { w.s.workerSaid(w.pid, on, line) }
+// sayLine implements speaker.
+func (w *worker) sayLine(on stream, line []byte) {
+	w.s.workerSaid(w.pid, on, line)
+	if !w.s.cfg.CatchWorkersOutput && w.s.runner.Wiring() == runner.Control {
+		w.complaint.add(on, line)
+	}
+}
+
+// A complaint is what a worker has said during a request. It is logged if the
+// request fails, even if the pool does not want what its workers say.
+type complaint struct {
+	lines  []heldLine // without their source
+	size   int
+	failed bool
+}
+
+func (c *complaint) add(on stream, line []byte) {
+	if c.size += len(line); on == onStderr && c.size <= maxHeld {
+		c.lines = append(c.lines, heldLine{line: bytes.Clone(line)})
+	}
+}
+
+// complain ends a request's complaint.
+func (w *worker) complain() {
+	if w.complaint.failed {
+		source := fmt.Sprintf("child %d said into %s", w.pid, onStderr)
+		for _, l := range w.complaint.lines {
+			logfile.Output(w.s.log, source, l.line)
+		}
+		w.s.said = true
+	}
+	clear(w.complaint.lines)
+	w.complaint = complaint{lines: w.complaint.lines[:0]}
+}
 
 // drop forgets a closed connection.
 func (w *worker) drop(l *link) {

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"syscall"
@@ -71,6 +72,7 @@ func (w *worker) abandoned() {
 // exit does the rest.
 func (w *worker) fail(err error) {
 	w.s.log.Warn("worker failed, it is replaced", slog.Int("pid", w.pid), slog.Any("err", err))
+	w.broken = err
 	w.kill(syscall.SIGKILL)
 }
 
@@ -114,6 +116,10 @@ func (w *worker) onExit(exit proc.Exit) {
 		line = idleLine(exit.PID, w.s.loop.Now()-w.startedAt)
 	}
 	w.explain(w.exitLevel(exit), line, &d)
+	if w.broken != nil {
+		line = fmt.Sprintf("child %d failed: %v", exit.PID, w.broken)
+	}
+	w.mourn(line)
 	if !w.isReady {
 		w.s.lastFailure = line
 		if last := w.lines.lastLine(); last != "" {
@@ -126,6 +132,17 @@ func (w *worker) onExit(exit proc.Exit) {
 	// Whatever the worker left in its group must not outlive it.
 	_ = proc.KillGroup(exit.PID, syscall.SIGKILL)
 	w.retire()
+}
+
+// mourn tells the requests of the worker why it is gone.
+func (w *worker) mourn(cause string) {
+	for _, links := range [...][]*link{w.links, w.lost} {
+		for _, l := range links {
+			if l.r != nil {
+				l.r.cause = cause
+			}
+		}
+	}
 }
 
 // reaped says that the worker was idle for too long and left when it was asked
