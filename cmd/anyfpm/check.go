@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/anyfpm/anyfpm/internal/config"
 	"github.com/anyfpm/anyfpm/internal/logfile"
 	"github.com/anyfpm/anyfpm/internal/master"
+	"github.com/anyfpm/anyfpm/internal/proc"
 	"github.com/anyfpm/anyfpm/internal/runner"
 )
 
@@ -97,11 +101,38 @@ func (a *app) read(f *serviceFlags) (*config.Config, []config.Notice, error) {
 		return nil, notices, err
 	}
 	for _, p := range cfg.Pools {
-		if err := runner.Check(p); err != nil {
+		err := runner.Check(p)
+		if err == nil {
+			err = runner.CheckVersion(p, func(plan runner.Plan) ([]byte, error) { return ask(p, plan) })
+		}
+		if err != nil {
 			return nil, notices, fmt.Errorf("[pool %s] %w", p.Name, err)
 		}
 	}
 	return cfg, notices, nil
+}
+
+const (
+	// askPatience is how long an interpreter may take to tell its version.
+	askPatience = 5 * time.Second
+	// maxAnswer is how much of its answer is read.
+	maxAnswer = 4 << 10
+)
+
+// ask runs a program as the pool's user, who may have written it.
+func ask(p *config.Pool, plan runner.Plan) ([]byte, error) {
+	spec := proc.Spec{Path: plan.Path, Args: plan.Args, Env: plan.Env, Dir: plan.Dir}
+	if os.Geteuid() == 0 && p.User != "" {
+		u, err := proc.LookupUser(p.User, p.Group)
+		if err != nil {
+			return nil, err
+		}
+		spec.Credential = &syscall.Credential{Uid: uint32(u.UID), Gid: uint32(u.GID)}
+		for _, gid := range u.Groups {
+			spec.Credential.Groups = append(spec.Credential.Groups, uint32(gid))
+		}
+	}
+	return proc.Output(spec, maxAnswer, askPatience)
 }
 
 func count(n int, noun string) string {

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/anyfpm/anyfpm/internal/config"
@@ -23,7 +24,7 @@ func newPHP(pool *config.Pool, env []string) (*PHP, error) {
 	// a CGI program; php-fpm does not ask for it either.
 	php.RunnerCommand = append(slices.Clone(php.RunnerCommand), "-d", "cgi.force_redirect=0")
 	php.RunnerCommand = append(php.RunnerCommand, phpini.Arguments(pool.PHPArguments, pool, pool.PHPScanDir)...)
-	env = phpini.Environ(env, syscall.Getenv, pool.PHPScanDir)
+	env = phpini.Environ(withoutOwnManager(env), syscall.Getenv, pool.PHPScanDir)
 	base, err := newFastCGI(&php, append(env, "PHP_FCGI_MAX_REQUESTS=0"))
 	if err != nil {
 		return nil, err
@@ -31,6 +32,14 @@ func newPHP(pool *config.Pool, env []string) (*PHP, error) {
 	// php-cgi finishes its request on SIGTERM, however long that takes.
 	base.plan.Terminate = syscall.SIGINT
 	return &PHP{*base}, nil
+}
+
+// withoutOwnManager leaves out what makes php-cgi start workers of its own, and
+// end after some requests.
+func withoutOwnManager(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(entry string) bool {
+		return strings.HasPrefix(entry, "PHP_FCGI_CHILDREN=") || strings.HasPrefix(entry, "PHP_FCGI_MAX_REQUESTS=")
+	})
 }
 
 // Inquiry describes a process that prints what the pool's PHP is like, for
