@@ -36,13 +36,17 @@ func (d *Daemon) Get(path string, pool ...string) Response {
 	return d.Do(Request{Path: path}, pool...)
 }
 
-// Go sends a request on a goroutine and returns where its outcome will be.
+// Go sends a request and returns where its outcome will be.
 func (d *Daemon) Go(r Request, pool ...string) <-chan Outcome {
 	d.t.Helper()
-	out, address := make(chan Outcome, 1), d.Address(pool...)
+	out, began := make(chan Outcome, 1), time.Now()
+	c, err := begin(d.Address(pool...), d.Request(r))
+	if err != nil {
+		out <- Outcome{Err: err}
+		return out
+	}
 	go func() {
-		began := time.Now()
-		res, err := do(address, d.Request(r), time.Minute)
+		res, err := c.finish(time.Minute)
 		out <- Outcome{Response: res, Err: err, Took: time.Since(began)}
 	}()
 	return out

@@ -207,15 +207,38 @@ func (c *Conn) response(id uint16, within time.Duration) (Response, error) {
 // do sends a request over a connection of its own. The body goes out while
 // the response comes in.
 func do(address string, r Request, within time.Duration) (Response, error) {
-	c, err := dial(address)
+	c, err := begin(address, r)
 	if err != nil {
 		return Response{}, err
 	}
-	defer c.Close()
-	go func() {
+	return c.finish(within)
+}
+
+// atOnce is how much a socket takes that nobody reads.
+const atOnce = 16 << 10
+
+// begin connects and sends a request. A request of usual size is out when it
+// returns: whoever connects later comes later.
+func begin(address string, r Request) (*Conn, error) {
+	c, err := dial(address)
+	if err != nil {
+		return nil, err
+	}
+	send := func(b []byte) {
 		// A service may answer without reading; what matters is the answer.
-		_, _ = c.Write(r.Bytes(1))
-	}()
+		_, _ = c.Write(b)
+	}
+	if b := r.Bytes(1); len(b) <= atOnce {
+		send(b)
+	} else {
+		go send(b)
+	}
+	return c, nil
+}
+
+// finish reads the response to the request that has begun, and closes.
+func (c *Conn) finish(within time.Duration) (Response, error) {
+	defer c.Close()
 	res, err := c.response(1, within)
 	if err == nil {
 		err = res.parse()
