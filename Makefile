@@ -57,7 +57,8 @@ test-phpt-quick: build
 	@if $(PHPT)/get-suite.sh -q; then FPM_ARGS='--php' $(PHPT)/run.sh $(PHPTFLAGS) -o bin/phpt-quick $(BIN) $(PHPT_QUICK); \
 	else echo "php-fpm's own test suite was NOT run: it is not on this machine and cannot be had"; fi
 
-lint: ## gofmt, go vet, staticcheck and the house set of golangci-lint, at pinned versions
+lint: ## gofmt, go vet, staticcheck and the house set of golangci-lint, at pinned versions; go.mod
+	$(GO) mod tidy -diff
 	$(GO) vet -tags=integration ./...
 	$(TOOL) staticcheck -tags=integration ./...
 	$(TOOL) golangci-lint run
