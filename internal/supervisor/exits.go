@@ -42,13 +42,12 @@ func (c exitCause) String() string {
 // exits counts the ends of processes.
 type exits [exitCauses]uint64
 
-// byName returns the counts that are not zero.
+// byName returns all counts. The zeros are of use: increase() sees nothing of a
+// series that begins at one.
 func (e *exits) byName() map[string]uint64 {
 	named := make(map[string]uint64, len(e))
 	for c, n := range e {
-		if n > 0 {
-			named[exitCause(c).String()] = n
-		}
+		named[exitCause(c).String()] = n
 	}
 	return named
 }

@@ -221,7 +221,7 @@ func TestReplacementUnderLoad(t *testing.T) {
 				script := g.plain("script.php", program.text)
 				g.load(8, params(script), func(s *Supervisor) bool { return s.exits[tt.cause] >= 8 })
 				g.on(func(s *Supervisor) {
-					if len(s.exits.byName()) != 1 {
+					if reasons(s.exits.byName()) != 1 {
 						t.Errorf("workers ended otherwise too: %v", s.exits.byName())
 					}
 				})
