@@ -121,15 +121,15 @@ func (r *request) refuse(reason pool.Reason) {
 	r.answer(unavailable(retryAfter))
 }
 
-// bereaved ends a request whose worker died. The client gets 502, and what comes
+// bereaved ends a request that its worker will not answer any more. The client gets 502, and what comes
 // as its FCGI_STDERR says why; what is half answered breaks off.
 func (r *request) bereaved() {
 	if r.resp.began {
-		r.log().Warn("worker died before its response was complete, the response breaks off", r.attr(), slog.String("cause", r.cause))
+		r.log().Warn("worker did not complete its response, which breaks off", r.attr(), slog.String("cause", r.cause))
 		r.cutOff()
 		return
 	}
-	r.log().Warn("worker died before it answered, client gets 502", r.attr(), slog.String("cause", r.cause))
+	r.log().Warn("worker gave no answer, client gets 502", r.attr(), slog.String("cause", r.cause))
 	r.Stderr([]byte("anyfpm: " + r.cause + "\n"))
 	r.answer(badGateway())
 }

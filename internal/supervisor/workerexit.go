@@ -14,6 +14,7 @@ import (
 	"github.com/anyfpm/anyfpm/internal/proc"
 	"github.com/anyfpm/anyfpm/internal/runner"
 	"github.com/anyfpm/anyfpm/pool"
+	"github.com/anyfpm/anyfpm/status"
 )
 
 // exitPatience is how long after its connection a worker's exit may come.
@@ -50,7 +51,7 @@ func (w *worker) expectExit() {
 	}
 }
 
-var errClosed = errors.New("the worker closed the connection without END_REQUEST")
+var errClosed = errors.New("it closed the connection without END_REQUEST")
 
 // abandoned ends the requests whose connection the worker has closed while it
 // lives on.
@@ -61,8 +62,9 @@ func (w *worker) abandoned() {
 			continue
 		}
 		l.r, r.link = nil, nil
-		w.s.log.Warn("request failed, client gets 502", slog.Int("pid", w.pid), slog.Any("err", errClosed))
-		r.answer(badGateway())
+		r.cause = fmt.Sprintf("child %d failed: %v", w.pid, errClosed)
+		r.outcome = status.WorkerDied
+		r.bereaved()
 		r.released()
 	}
 	w.lost = nil
