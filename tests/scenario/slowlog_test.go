@@ -63,6 +63,62 @@ print('Content-Type: text/plain\n\nok')
 	})
 }
 
+// A request that goes on is looked at again, and once more before it is
+// ended; the JSON form has a line for each look. Of a shell script it is the
+// process it waits for that matters.
+func TestSlowlogUntilTheEnd(t *testing.T) {
+	const conf = oneWorker + "slowlog = {{LOG}}/slow.log\nslowlog.format = json\n" +
+		"request_slowlog_timeout = 1\nrequest_slowlog_repeat = 1\nrequest_terminate_timeout = 3\n"
+	suite.Everybody(t, conf, func(t *testing.T, d *harness.Daemon) {
+		d.Script("wait.sh", "#!/bin/sh\nsleep 600\necho never\n")
+		out := d.Go(harness.Request{Path: "/wait.sh"})
+		slow := harness.Follow(t, filepath.Join(d.Logs, "slow.log"))
+		for i, event := range []string{"slow", "slow", "timeout"} {
+			slow.Expect(fmt.Sprintf(`"event":"%s","pool":"www","pid":\d+,"slot":0,"method":"GET","uri":"/wait.sh","script":"%s/wait.sh",`+
+				`"elapsed":%d\.\d+,"queue":[\d.e-]+,"sample":%d,"stacks":\[.*"wait":\{"state":"S","call":"wait4".*`+
+				`"children":\[\{"pid":\d+,"ppid":\d+,"command":"sleep 600","wait":\{"state":"S","call":"clock_nanosleep"`, event, d.WWW, i+1, i+1))
+		}
+		if res := <-out; res.Status != 504 {
+			t.Errorf("got %v, %v", res, res.Err)
+		}
+		if n := d.Status().SlowRequests; n != 1 {
+			t.Errorf("%d slow requests are counted, want 1", n)
+		}
+	})
+}
+
+// A worker that has made itself unreadable hides its stack, and nothing else;
+// what is missing is in each entry and in the error log once.
+func TestSlowlogOfHiddenWorker(t *testing.T) {
+	suite.Everybody(t, oneWorker+"slowlog = {{LOG}}/slow.log\nrequest_slowlog_timeout = 1\n", func(t *testing.T, d *harness.Daemon) {
+		gate := d.Gate()
+		d.Script("hidden.py", fmt.Sprintf(`#!/usr/bin/python3
+import ctypes
+PR_SET_DUMPABLE = 4
+ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0)
+with open(%q) as gate:
+    gate.readline()
+print('Content-Type: text/plain\n\nok')
+`, gate.Path))
+		slow := harness.Follow(t, filepath.Join(d.Logs, "slow.log"))
+		for range 2 {
+			out := d.Go(harness.Request{Path: "/hidden.py"})
+			slow.Expect(`^\+\+\+ dump failed$`)
+			slow.Expect(`^# waits in: sleeping`)
+			slow.Expect(`^# note: stacks cannot be read, there is no permission: it has made itself unreadable \(process\.dumpable\)`)
+			gate.Open(1)
+			if res := <-out; res.Err != nil || res.Body != "ok\n" {
+				t.Errorf("got %q, %v", res.Body, res.Err)
+			}
+		}
+		const missing = `WARNING: \[pool www\] the slow log does not show all of a slow request pid=\d+ reason="stacks cannot be read`
+		d.Log.Expect(missing)
+		if n := d.Log.Count(missing); n != 1 {
+			t.Errorf("what is missing is said %d times", n)
+		}
+	})
+}
+
 // A chroot without /proc hides the stacks; the entry is there and says so.
 func TestSlowlogInChroot(t *testing.T) {
 	needsRoot(t)
