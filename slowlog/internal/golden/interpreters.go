@@ -14,8 +14,12 @@ const RootsVar = "SLOWLOG_ROOTS"
 // BuildsVar names perl source trees that are built but not installed.
 const BuildsVar = "SLOWLOG_PERLS"
 
+// PHPsVar names directories with a php and its libraries, as npm's packages
+// @libphp/amazon-linux-2-v83 and the like have them (package/native).
+const PHPsVar = "SLOWLOG_PHPS"
+
 // Interpreters lists the interpreters of this machine: the distribution's,
-// pyenv's, and those that the two variables name.
+// pyenv's, and those that the variables name.
 func Interpreters() []Interpreter {
 	out := inRoot("")
 	home, _ := os.UserHomeDir()
@@ -32,6 +36,12 @@ func Interpreters() []Interpreter {
 		out = append(out, Interpreter{
 			Language: perl, Name: "perl-" + filepath.Base(tree),
 			Command: []string{filepath.Join(tree, "perl"), "-I" + filepath.Join(tree, "lib")},
+		})
+	}
+	for _, dir := range filepath.SplitList(os.Getenv(PHPsVar)) {
+		out = append(out, Interpreter{
+			Language: php, Name: "php-" + filepath.Base(filepath.Dir(filepath.Dir(dir))),
+			Command: []string{"env", "LD_LIBRARY_PATH=" + filepath.Join(dir, "lib"), filepath.Join(dir, "php", "php"), "-n", "-q"},
 		})
 	}
 	return out
