@@ -104,7 +104,7 @@ func (p busyProgram) possible(frames []Frame) bool {
 // A stack that is accepted is one the program can be in, however fast it
 // moves.
 func TestBusyLoop(t *testing.T) {
-	samples := 3000
+	samples := 500
 	if text := os.Getenv(samplesVar); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {

@@ -10,7 +10,6 @@ type layout struct {
 
 	contextSize uint64 // PERL_CONTEXT
 	subCV       uint64
-	subOldDepth uint64
 	evalName    uint64
 
 	copLine uint64 // COP
@@ -49,9 +48,7 @@ const (
 	codeStash = 32 // XPVCV
 	codeGlob  = 56
 	codeFlags = 92
-	codeDepth = 96
 	codeNamed = 0x8000 // CVf_NAMED: a name and not a glob
-	codeXS    = 0x0008 // CVf_ISXSUB: written in C
 
 	globName  = 32 // XPVGV
 	globStash = 40

@@ -104,9 +104,6 @@ func (w *walk) contexts(info uint64) (truncated bool) {
 			cv := r.U64(context + w.subCV)
 			f.Func = w.code(r, cv)
 			w.subs = append(w.subs, cv)
-			if kind&contextMask == contextSub {
-				w.checkRunning(context, cv)
-			}
 		case contextEval:
 			f.Func, f.Kind = w.eval(context, kind), stack.Include
 		default:
@@ -121,20 +118,6 @@ func (w *walk) contexts(info uint64) (truncated bool) {
 		w.cop = caller
 	}
 	return false
-}
-
-// checkRunning fails the walk unless a subroutine runs as often as its context
-// makes it. A context that was pushed but not yet filled in, or left but not
-// yet popped, still names the subroutine that had its place before.
-func (w *walk) checkRunning(context, cv uint64) {
-	body := w.r.U64(cv + svBody)
-	if w.r.U32(body+codeFlags)&codeXS != 0 {
-		return // C calls Perl back: it counts nothing
-	}
-	before, now := int32(w.r.U32(context+w.subOldDepth)), int32(w.r.U32(body+codeDepth))
-	if now <= before {
-		w.r.Fail("a call of a subroutine that does not run, context %#x", context)
-	}
 }
 
 // add appends a frame at the current statement.

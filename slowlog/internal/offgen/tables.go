@@ -106,7 +106,6 @@ var perl = table{
 		{name: "stackType", facts: []string{"PERL_SI.si_type"}},
 		{name: "contextSize", facts: []string{"sizeof(PERL_CONTEXT)"}},
 		{name: "subCV", facts: []string{"PERL_CONTEXT.cx_u.cx_blk.blk_u.blku_sub.cv"}},
-		{name: "subOldDepth", facts: []string{"PERL_CONTEXT.cx_u.cx_blk.blk_u.blku_sub.olddepth"}},
 		{name: "evalName", facts: []string{"PERL_CONTEXT.cx_u.cx_blk.blk_u.blku_eval.old_namesv"}},
 		{name: "copLine", facts: []string{"COP.cop_line"}},
 		{name: "copFile", facts: []string{"COP.cop_file"}},
