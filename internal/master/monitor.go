@@ -14,26 +14,34 @@ import (
 type monitor struct {
 	master   *Master
 	timer    *loop.Timer
-	interval time.Duration
+	interval time.Duration // as said in the log
+	said     bool
 	accepted uint64 // at the last report
 }
 
-// start begins to report, or goes on at another interval.
+// start begins to report, or goes on at another interval. php-fpm says what the
+// interval is also where it has nobody to report to; so do we in its place.
 func (n *monitor) start() {
 	m := n.master
-	if !m.notify.enabled() || n.timer != nil && n.interval == m.cfg.Global.SystemdInterval {
+	interval := m.cfg.Global.SystemdInterval
+	if !m.notify.enabled() && !m.opts.PHP || n.said && n.interval == interval {
+		return
+	}
+	n.said, n.interval = true, interval
+	if n.timer != nil {
+		m.loop.Clear(n.timer)
+	}
+	if interval <= 0 {
+		logfile.Printf(m.log, logfile.LevelNotice, "systemd monitor disabled")
+		return
+	}
+	logfile.Printf(m.log, logfile.LevelNotice, "systemd monitor interval set to %dms", interval.Milliseconds())
+	if !m.notify.enabled() {
 		return
 	}
 	if n.timer == nil {
 		n.timer = loop.NewTimer(n.report)
 	}
-	n.interval = m.cfg.Global.SystemdInterval
-	m.loop.Clear(n.timer)
-	if n.interval <= 0 {
-		logfile.Printf(m.log, logfile.LevelNotice, "systemd monitor disabled")
-		return
-	}
-	logfile.Printf(m.log, logfile.LevelNotice, "systemd monitor interval set to %dms", n.interval.Milliseconds())
 	n.again()
 }
 
