@@ -27,9 +27,12 @@ const (
 type app struct {
 	args    []string // with the name of the program
 	environ []string
-	stdin   io.Reader
-	stdout  io.Writer
-	stderr  io.Writer
+	// rehearsing says that a service is not run but looked at; see newRehearse.
+	rehearsing bool
+
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
 }
 
 // An exit is an error with an exit code of its own. A silent one has told its
@@ -49,12 +52,7 @@ func (e *exit) Unwrap() error { return e.err }
 // run executes the command of the command line and returns its exit code.
 func (a *app) run() int {
 	root := a.newRoot()
-	// Copies: the memory of os.Args becomes the title of the process.
-	args := make([]string, 0, len(a.args))
-	for _, arg := range a.args[1:] {
-		args = append(args, strings.Clone(arg))
-	}
-	root.SetArgs(args)
+	root.SetArgs(cloneAll(a.args[1:]))
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)

@@ -62,7 +62,7 @@ func (a *app) newRoot() *cobra.Command {
 	}
 	root.AddCommand(
 		a.newRun(), a.newCheck(), a.newStatus(), a.newReload(), a.newStop(), a.newReopen(),
-		a.newRequest(), a.newTrace(), a.newVersion(), a.newSupervise(),
+		a.newRequest(), a.newTrace(), a.newVersion(), a.newSupervise(), a.newRehearse(),
 	)
 	return root
 }

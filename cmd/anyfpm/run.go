@@ -65,7 +65,7 @@ func (a *app) serveDirectory(f *serviceFlags, root, http, fcgi string) error {
 		a.leaveRoot(cfg.Pools[0])
 	}
 	fmt.Fprintf(a.stderr, "anyfpm: serving %s on http://%s/ and, for web servers, FastCGI on %s\n", root, cfg.Pools[0].HTTPListen, cfg.Pools[0].Listen)
-	return f.runService(a, cfg, nil, nil)
+	return f.runService(a, service{cfg: cfg})
 }
 
 // leaveRoot makes the scripts of a pool that names no user run as nobody. The

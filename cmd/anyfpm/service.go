@@ -124,28 +124,59 @@ func (a *app) defaultConfig(prefix string, php bool) string {
 
 // serve reads the configuration and runs it.
 func (f *serviceFlags) serve(a *app) error {
-	cfg, notices, err := f.load(a)
+	load := func() (*config.Config, []config.Notice, error) { return f.load(a) }
+	if a.rehearsing {
+		return master.Rehearse(version(), load)
+	}
+	inheritance, environ, err := master.Inherit(a.args, a.environ)
+	if err != nil {
+		return &exit{code: exitSoftware, err: err}
+	}
+	a.environ = environ
+	program := master.Program{Args: cloneAll(a.args)}
+	program.Path = proc.FindSelf(program.Args[0])
+	if inheritance != nil {
+		program.Path = inheritance.Program()
+		return f.runService(a, service{inheritance: inheritance, reload: load, program: program})
+	}
+	cfg, notices, err := load()
 	if err != nil {
 		return a.refuse(f, notices, err)
 	}
-	return f.runService(a, cfg, notices, func() (*config.Config, []config.Notice, error) { return f.load(a) })
+	return f.runService(a, service{cfg: cfg, notices: notices, reload: load, program: program})
 }
 
-// runService runs a configuration in the foreground or the background. reload
-// reads it again.
-func (f *serviceFlags) runService(a *app, cfg *config.Config, notices []config.Notice, reload func() (*config.Config, []config.Notice, error)) error {
-	ready, environ, isDaemon := master.Daemon(a.environ)
-	background := cfg.Global.Daemonize
-	if f.daemonize != nil {
-		background = *f.daemonize
+// cloneAll copies arguments: their own memory becomes the title of the process.
+func cloneAll(args []string) []string {
+	copies := make([]string, 0, len(args))
+	for _, arg := range args {
+		copies = append(copies, strings.Clone(arg))
 	}
-	if background && !isDaemon {
+	return copies
+}
+
+// A service is what runService runs: a configuration, or what another program
+// has left.
+type service struct {
+	cfg         *config.Config
+	notices     []config.Notice
+	inheritance *master.Inheritance
+	program     master.Program
+	// reload reads the configuration again.
+	reload func() (*config.Config, []config.Notice, error)
+}
+
+// runService runs a service in the foreground or the background.
+func (f *serviceFlags) runService(a *app, s service) error {
+	ready, environ, isDaemon := master.Daemon(a.environ)
+	if f.background(s) && !isDaemon {
 		if err := master.Daemonize(a.args, environ); err != nil {
 			// The service has said on standard error what is wrong.
 			return &exit{code: exitSoftware, err: err, silent: true}
 		}
 		return nil
 	}
+	s.program.Environ = environ
 	environ = f.phpHome(a).environ(environ)
 	php := f.php || a.php()
 	if php {
@@ -154,7 +185,7 @@ func (f *serviceFlags) runService(a *app, cfg *config.Config, notices []config.N
 		}
 	}
 	m, err := master.New(master.Options{
-		Config: cfg, Notices: notices, Reload: reload,
+		Config: s.cfg, Notices: s.notices, Reload: s.reload, Program: s.program, Inheritance: s.inheritance,
 		Version: version(), Prefix: f.prefix, PHP: php,
 		Daemon: isDaemon, ForceStderr: f.forceStderr,
 		Environ: environ, Ready: ready,
@@ -168,6 +199,19 @@ func (f *serviceFlags) runService(a *app, cfg *config.Config, notices []config.N
 		return &exit{code: exitSoftware, err: err}
 	}
 	return err
+}
+
+// background tells whether a service is to be put into the background: one that
+// another program has left is where it is.
+func (f *serviceFlags) background(s service) bool {
+	switch {
+	case s.inheritance != nil:
+		return false
+	case f.daemonize != nil:
+		return *f.daemonize
+	default:
+		return s.cfg.Global.Daemonize
+	}
 }
 
 // refuse says, in the form of the log, why a configuration is not used: on

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,6 +33,13 @@ type ProtocolError struct {
 // Error returns the rule that was broken.
 func (e *ProtocolError) Error() string { return "control protocol: " + e.Reason }
 
+// ErrPaused is the error of a Receive that [Conn.Pause] has ended.
+var ErrPaused = errors.New("receiving is paused")
+
+// pausePatience is how long the rest of a message may take that was on its way
+// when [Conn.Pause] was called.
+const pausePatience = time.Second
+
 // A Conn is one end of the connection between a master and a supervisor. One
 // goroutine at a time may send and another may receive; Close may be called
 // from anywhere and ends both.
@@ -39,6 +48,7 @@ type Conn struct {
 	// maxMessage and maxFDs bound what Receive accepts.
 	maxMessage int
 	maxFDs     int
+	paused     atomic.Bool
 }
 
 // Pair returns the two ends of a new connection: the master's and, as a file
@@ -86,6 +96,35 @@ func (c *Conn) Limit(size, fds int) {
 // must keep it.
 func (c *Conn) File() (*os.File, error) { return c.sock.File() }
 
+// Dup returns a duplicate of the connection's descriptor, closed on exec, with
+// which nothing of the connection itself changes.
+func (c *Conn) Dup() (dup int, err error) {
+	raw, err := c.sock.SyscallConn()
+	if err != nil {
+		return -1, fmt.Errorf("cannot duplicate a control socket: %w", err)
+	}
+	if e := raw.Control(func(fd uintptr) { dup, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 3) }); e != nil {
+		err = e
+	}
+	if err != nil {
+		return -1, fmt.Errorf("cannot duplicate a control socket: %w", err)
+	}
+	return dup, nil
+}
+
+// Pause makes Receive, a call under way and those to come, return [ErrPaused]
+// between two messages, so that another process can go on with the connection.
+func (c *Conn) Pause() {
+	c.paused.Store(true)
+	_ = c.sock.SetReadDeadline(time.Unix(1, 0)) // it fails on a closed one only
+}
+
+// Resume ends a Pause.
+func (c *Conn) Resume() {
+	c.paused.Store(false)
+	_ = c.sock.SetReadDeadline(time.Time{})
+}
+
 // Close ends the connection; a Send or Receive under way returns an error.
 func (c *Conn) Close() error { return c.sock.Close() }
 
@@ -121,12 +160,16 @@ func (c *Conn) Send(m Message, fds ...int) error {
 // the caller's, closed on exec. The error is io.EOF when the other side has
 // closed the connection between messages.
 func (c *Conn) Receive() (Message, []int, error) {
-	size, fds, err := c.receiveHeader()
+	if c.paused.Load() {
+		return nil, nil, ErrPaused
+	}
+	var late lateness
+	size, fds, err := c.receiveHeader(&late)
 	if err != nil {
 		closeAll(fds)
 		return nil, nil, err
 	}
-	m, err := c.receiveBody(size)
+	m, err := c.receiveBody(size, &late)
 	if err != nil {
 		closeAll(fds)
 		return nil, nil, err
@@ -134,7 +177,23 @@ func (c *Conn) Receive() (Message, []int, error) {
 	return m, fds, nil
 }
 
-func (c *Conn) receiveHeader() (size int, fds []int, err error) {
+// lateness tells whether a message under way has been given its time already.
+type lateness bool
+
+// overlook says whether to go on reading after err: it is the deadline that
+// Pause has set, and the rest of a message is still to come.
+func (c *Conn) overlook(err error, late *lateness) bool {
+	if !errors.Is(err, os.ErrDeadlineExceeded) || bool(*late) {
+		return false
+	}
+	if !c.paused.Load() {
+		return c.sock.SetReadDeadline(time.Time{}) == nil
+	}
+	*late = true
+	return c.sock.SetReadDeadline(time.Now().Add(pausePatience)) == nil
+}
+
+func (c *Conn) receiveHeader(late *lateness) (size int, fds []int, err error) {
 	var header [headerLen]byte
 	// One more than allowed, so that a message with too many is noticed here.
 	rights := make([]byte, unix.CmsgSpace(4*(c.maxFDs+1)))
@@ -142,6 +201,12 @@ func (c *Conn) receiveHeader() (size int, fds []int, err error) {
 		n, oob, flags, _, err := c.sock.ReadMsgUnix(header[got:], rights)
 		if errors.Is(err, io.EOF) {
 			return 0, fds, endOfStream(got)
+		}
+		if got == 0 && errors.Is(err, os.ErrDeadlineExceeded) && c.paused.Load() {
+			return 0, nil, ErrPaused
+		}
+		if c.overlook(err, late) {
+			continue
 		}
 		if err != nil {
 			return 0, fds, fmt.Errorf("cannot receive: %w", err)
@@ -168,16 +233,20 @@ func (c *Conn) receiveHeader() (size int, fds []int, err error) {
 
 // receiveBody grows its buffer with what arrives, not with what was announced.
 // Descriptors sent along with a body are closed by the kernel.
-func (c *Conn) receiveBody(size int) (Message, error) {
+func (c *Conn) receiveBody(size int, late *lateness) (Message, error) {
 	var body bytes.Buffer
-	n, err := io.Copy(&body, io.LimitReader(c.sock, int64(size)))
-	if err != nil {
-		return nil, fmt.Errorf("cannot receive: %w", err)
+	for {
+		_, err := io.Copy(&body, io.LimitReader(c.sock, int64(size-body.Len())))
+		switch {
+		case c.overlook(err, late):
+		case err != nil:
+			return nil, fmt.Errorf("cannot receive: %w", err)
+		case body.Len() < size:
+			return nil, io.ErrUnexpectedEOF
+		default:
+			return decode(body.Bytes())
+		}
 	}
-	if n < int64(size) {
-		return nil, io.ErrUnexpectedEOF
-	}
-	return decode(body.Bytes())
 }
 
 // endOfStream is the error of a stream that ends within a header.

@@ -13,6 +13,16 @@ type Message interface {
 	messageType() string
 }
 
+// Protocol is the version of the messages in this file. It grows when a
+// message changes its meaning, not when one is added. Both sides are the same
+// program, but for supervisors that live on while their master becomes a newer
+// one.
+const Protocol = 1
+
+// Speaks tells whether this program understands another that speaks the given
+// version.
+func Speaks(version int) bool { return version == Protocol }
+
 // Names of the descriptors of [Start] and [Reopen]. The sockets' names are a
 // prefix and the address as the configuration writes it.
 const (
@@ -38,6 +48,7 @@ type (
 		Prefix     string        `json:"prefix"`
 		MasterPID  int           `json:"master_pid"`
 		PHPCompat  bool          `json:"php_compat"` // behave as php-fpm where design.md lets us differ
+		Protocol   int           `json:"protocol"`   // the master's [Protocol]
 		// FDs names the attached descriptors, in order.
 		FDs []string `json:"fds"`
 		// Limit is the first spawn permission; see [Limit].

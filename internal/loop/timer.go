@@ -37,6 +37,9 @@ func (l *Loop) Clear(t *Timer) {
 	}
 }
 
+// Due returns when t will be due, if it is set.
+func (l *Loop) Due(t *Timer) (at time.Duration, set bool) { return t.at, t.index > 0 }
+
 func (l *Loop) fireTimers() {
 	for len(l.timers) > 0 && l.timers[0].at <= l.now {
 		t := l.timers[0]

@@ -24,6 +24,6 @@ func (m *Master) crashed(sig syscall.Signal) {
 		m.crashes = nil
 		logfile.Printf(m.log, logfile.LevelWarning, "failed processes threshold (%d in %d sec) is reached, initiating reload",
 			g.EmergencyRestartThreshold, g.EmergencyRestartInterval/time.Second)
-		m.requestReload("", nil)
+		m.requestReload("", waiter{})
 	}
 }

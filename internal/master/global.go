@@ -80,6 +80,9 @@ func (m *Master) openServers(g *config.Global) error {
 			*s = nil
 			return
 		}
+		if m.suspension != nil {
+			return // at the end of that
+		}
 		next, err := m.openServer(address, kind, build)
 		if err != nil {
 			problems = append(problems, err)

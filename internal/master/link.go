@@ -39,6 +39,10 @@ type link struct {
 	conn   *control.Conn
 	out    chan outgoing
 	closed chan struct{}
+
+	unsent  int  // messages queued or being sent
+	reading bool // a goroutine receives
+	ended   bool // there is nothing more to receive
 }
 
 // outgoing is a message for a supervisor. If logs is set the descriptors of
@@ -56,11 +60,9 @@ func (m *Master) connect(s *supervisor) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn.Limit(messageBase+messagePerWorker*s.cfg.MaxChildren, control.MaxFDs)
-	k := &link{master: m, owner: s, conn: conn, out: make(chan outgoing, queueLength), closed: make(chan struct{})}
+	k := m.newLink(s, conn)
 	k.sendStart()
-	m.helpers.Go(k.write)
-	m.helpers.Go(k.read)
+	k.listen()
 	path, args := m.opts.Supervisor(s.cfg.Name)
 	spec := proc.Spec{
 		Path: path, Args: args, Env: m.supervisorEnviron(s.cfg),
@@ -74,6 +76,23 @@ func (m *Master) connect(s *supervisor) (*link, error) {
 		m.loop.Post(func() { s.exited(exit) })
 	})
 	return k, nil
+}
+
+// newLink returns the link of a supervisor, over which messages can be sent.
+func (m *Master) newLink(s *supervisor, conn *control.Conn) *link {
+	conn.Limit(messageBase+messagePerWorker*s.cfg.MaxChildren, control.MaxFDs)
+	k := &link{master: m, owner: s, conn: conn, out: make(chan outgoing, queueLength), closed: make(chan struct{})}
+	m.helpers.Go(k.write)
+	return k
+}
+
+// listen begins to receive messages.
+func (k *link) listen() {
+	if q := k.master.suspension; q != nil && !q.answers {
+		k.conn.Pause()
+	}
+	k.reading = true
+	k.master.helpers.Go(k.read)
 }
 
 // supervisorEnviron is the environment of a pool's supervisor.
@@ -91,6 +110,7 @@ func (k *link) started(pid int, err error) {
 		return
 	}
 	k.pid = pid
+	defer k.master.checkSuspended()
 	logfile.Printf(s.pool.log(), logfile.LevelDebug, "supervisor %d started", pid)
 	if s.state == supervisorStopping {
 		s.sendStop() // it was told before it was there to hear
@@ -103,7 +123,7 @@ func (k *link) sendStart() {
 	pool.PHPScanDir = s.ini.Path()
 	start := &control.Start{
 		Pool: pool, Global: m.cfg.Global, Generation: s.generation, Prefix: m.opts.Prefix,
-		MasterPID: os.Getpid(), PHPCompat: m.opts.PHP, Limit: s.share.granted,
+		MasterPID: os.Getpid(), PHPCompat: m.opts.PHP, Protocol: control.Protocol, Limit: s.share.granted,
 	}
 	var sockets []int
 	for _, d := range s.doors {
@@ -139,6 +159,7 @@ func (k *link) tell(m control.Message) {
 func (k *link) send(o outgoing) {
 	select {
 	case k.out <- o:
+		k.unsent++
 	default:
 		if o.sent != nil {
 			o.sent()
@@ -154,9 +175,14 @@ func (k *link) write() {
 	for {
 		select {
 		case o := <-k.out:
-			if err := k.deliver(o); err != nil {
-				k.post(func() { k.owner.broken(err) })
-			}
+			err := k.deliver(o)
+			k.post(func() {
+				k.unsent--
+				if err != nil {
+					k.owner.broken(err)
+				}
+				k.master.checkSuspended()
+			})
 		case <-k.closed:
 			k.dropUnsent()
 			return
@@ -207,7 +233,16 @@ func (k *link) read() {
 	for {
 		message, fds, err := k.conn.Receive()
 		if err != nil {
-			k.post(func() { k.owner.hungUp(err) })
+			k.post(func() {
+				k.reading = false
+				if !errors.Is(err, control.ErrPaused) {
+					k.ended = true
+					k.owner.hungUp(err)
+				} else if k.master.suspension == nil {
+					k.listen() // the pause is over already
+				}
+				k.master.checkSuspended()
+			})
 			return
 		}
 		handled := make(chan struct{})

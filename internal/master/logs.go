@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -163,6 +164,17 @@ func (l *errorLog) reopen() error {
 	}
 	l.redirectStderr()
 	return nil
+}
+
+// syncPatience is how long the last lines may take before another program goes
+// on with the log.
+const syncPatience = time.Second
+
+// sync waits for the lines so far to be written.
+func (l *errorLog) sync() {
+	if l.file != nil {
+		l.file.Sync(syncPatience)
+	}
 }
 
 func (l *errorLog) close() {

@@ -50,7 +50,12 @@ type Master struct {
 	announced bool               // the log has "ready to handle connections"
 	closing   map[*pool]struct{} // no longer configured, or at the end of the service
 
-	reload    *reload // the one under way, or nil
+	reload     *reload          // the one under way, or nil
+	suspension *suspension      // on the way to another program, or nil
+	resting    []*listen.Socket // of servers, during a suspension
+	cleaning   int              // orphans are being killed
+	before     int              // descriptor of the program that this one has replaced, or -1
+
 	shares    shares
 	crashes   []time.Duration // of workers, for emergency_restart_threshold
 	snapshots snapshots
@@ -62,11 +67,14 @@ type Master struct {
 
 // New returns the master of a service; nothing is opened or started yet.
 func New(opts Options) (*Master, error) {
+	if i := opts.Inheritance; i != nil {
+		opts.Config, opts.Daemon = configOf(i.estate), i.estate.Daemon
+	}
 	if opts.Config == nil {
 		return nil, errors.New("cannot run a service without a configuration")
 	}
 	m := &Master{
-		opts: opts.withDefaults(), cfg: opts.Config, grace: stopGrace, null: -1,
+		opts: opts.withDefaults(), cfg: opts.Config, grace: stopGrace, null: -1, before: -1,
 		pools: map[string]*pool{}, closing: map[*pool]struct{}{},
 	}
 	m.environ = m.opts.supervisorEnviron()
@@ -82,34 +90,49 @@ func New(opts Options) (*Master, error) {
 // the manner of SIGQUIT. It returns when every process of the service is gone.
 // The error is an [InitError] if the service could not start.
 func (m *Master) Run(ctx context.Context) error {
-	stderr, err := keepStderr(m.opts.Daemon)
+	begin := m.start
+	var inherited *inheriting
+	if m.opts.Inheritance != nil {
+		inherited = &inheriting{Inheritance: m.opts.Inheritance}
+		begin = func() { m.resume(inherited) }
+	}
+	stderr, err := m.keepStderr(inherited)
 	if err != nil {
-		return m.initFailed(stderrLogger(), err)
+		return m.initFailed(stderrLogger(), inherited, err)
 	}
 	defer unix.Close(stderr)
 	logs, err := openErrorLog(&m.cfg.Global, m.opts.Daemon, m.opts.ForceStderr, stderr)
 	if err != nil {
-		return m.initFailed(stderrLogger(), err)
+		return m.initFailed(stderrLogger(), inherited, err)
 	}
 	m.errors, m.log = logs, logs.log
 	defer func() { m.errors.close() }()
 	m.table = listen.NewTable(m.log)
 	defer m.table.Close()
-	signals, stopSignals := notifySignals()
-	defer stopSignals()
-	if err := m.prepare(); err != nil {
-		return m.initFailed(m.log, err)
+	// Signals wait with the program that has executed this one, in case it
+	// comes back.
+	var signals <-chan os.Signal
+	stopSignals := func() {}
+	if inherited == nil {
+		signals, stopSignals = notifySignals()
+	}
+	defer func() { stopSignals() }()
+	if err := m.prepare(inherited); err != nil {
+		return m.initFailed(m.log, inherited, err)
+	}
+	if inherited != nil {
+		signals, stopSignals = notifySignals()
 	}
 	defer m.release()
 
 	helping, stopHelping := context.WithCancel(context.Background())
+	m.loop.Post(begin) // before any signal
 	m.helpers.Go(func() { _ = m.reaper.Run(helping) })
 	m.helpers.Go(func() { _ = m.starter.Run(helping) })
 	m.helpers.Go(func() { m.takeSignals(helping, signals) })
 	stopWatching := context.AfterFunc(ctx, func() { m.loop.Post(m.finish) })
 	defer stopWatching()
 
-	m.loop.Post(m.start)
 	err = m.loop.Run()
 	m.killLeftovers()
 	stopHelping()
@@ -120,17 +143,34 @@ func (m *Master) Run(ctx context.Context) error {
 	return err
 }
 
-func (m *Master) initFailed(log *slog.Logger, err error) error {
+// initFailed is the end of a service that does not start. One that is another
+// program's goes back to that.
+func (m *Master) initFailed(log *slog.Logger, i *inheriting, err error) error {
+	if i != nil {
+		if m.errors != nil {
+			m.errors.sync()
+		}
+		err = m.giveBack(i, err)
+	}
 	LogFaults(log, err)
 	logfile.Printf(log, logfile.LevelError, "FPM initialization failed")
 	return &InitError{Err: err}
 }
 
-// prepare opens everything the service needs before its first process. What
-// it has opened when it fails is closed.
-func (m *Master) prepare() (err error) {
+// keepStderr returns standard error as it was when the service started.
+func (m *Master) keepStderr(i *inheriting) (int, error) {
+	if i != nil {
+		return i.estate.Stderr, nil
+	}
+	return keepStderr(m.opts.Daemon)
+}
+
+// prepare opens everything the service needs before its first process, or
+// takes it over. What it has opened when it fails is closed, but for what may
+// go back to another program.
+func (m *Master) prepare(i *inheriting) (err error) {
 	defer func() {
-		if err != nil {
+		if err != nil && i == nil {
 			m.release()
 		}
 	}()
@@ -147,6 +187,11 @@ func (m *Master) prepare() (err error) {
 	}
 	if m.null, err = unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0); err != nil {
 		return fmt.Errorf("cannot open %s: %w", os.DevNull, err)
+	}
+	if i != nil {
+		m.errors.launched() // long ago
+		defer m.giveBackIfLate(i)()
+		return m.takeOver(i)
 	}
 	if err := m.adopt(); err != nil {
 		return err
@@ -261,6 +306,7 @@ func (m *Master) release() {
 	m.operator.close()
 	m.metrics.close()
 	removePIDFile(m.cfg.Global.PID)
+	m.forgetBefore()
 	if m.null >= 0 {
 		_ = unix.Close(m.null)
 	}
@@ -332,20 +378,25 @@ func (m *Master) closeUnused() {
 
 // ours tells the sockets of the master itself from those of pools.
 func (m *Master) ours(s *listen.Socket) bool {
-	return m.operator != nil && m.operator.socket == s || m.metrics != nil && m.metrics.socket == s
+	return m.operator != nil && m.operator.socket == s || m.metrics != nil && m.metrics.socket == s || slices.Contains(m.resting, s)
 }
 
 // killOrphans ends what dead supervisors left behind, and then calls done on
 // the loop.
 func (m *Master) killOrphans(done func()) {
 	log := m.log
+	m.cleaning++
 	m.helpers.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), orphanPatience)
 		defer cancel()
 		if err := m.starter.KillOrphans(ctx, m.wasBorn); err != nil {
 			log.Error("orphans of a supervisor are left", "err", err)
 		}
-		m.loop.Post(done)
+		m.loop.Post(func() {
+			m.cleaning--
+			done()
+			m.checkSuspended()
+		})
 	})
 }
 

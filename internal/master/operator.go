@@ -3,9 +3,9 @@ package master
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/anyfpm/anyfpm/status"
 	"github.com/anyfpm/anyfpm/status/collector"
@@ -51,20 +51,14 @@ func (m *Master) operatorHandler() (http.Handler, error) {
 
 func (m *Master) serveReload(w http.ResponseWriter, r *http.Request) {
 	pool := r.URL.Query().Get("pool")
-	done := make(chan error, 1)
-	m.loop.Post(func() { m.requestReload(pool, func(err error) { done <- err }) })
-	select {
-	case err := <-done:
-		switch {
-		case err == nil:
-			answer(w, http.StatusOK, reply{PID: os.Getpid()})
-		case errors.Is(err, errNoSuchPool):
-			answer(w, http.StatusNotFound, reply{Error: err.Error()})
-		default:
-			answer(w, http.StatusConflict, reply{Error: err.Error()})
-		}
-	case <-r.Context().Done(): // the reload goes on without a witness
+	// The connection may outlive this program.
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		answer(w, http.StatusInternalServerError, reply{Error: err.Error()})
+		return
 	}
+	_ = conn.SetDeadline(time.Time{}) // the server's, for the request
+	m.loop.Post(func() { m.requestReload(pool, waiter{conn: conn}) })
 }
 
 func (m *Master) metricsHandler() (http.Handler, error) {

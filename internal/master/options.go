@@ -30,6 +30,13 @@ type Options struct {
 
 	// Environ is the environment of the service; nil is os.Environ().
 	Environ []string
+	// Program is what a reload executes if it has been replaced.
+	Program Program
+	// Inheritance makes the service go on with what another program in this
+	// process has left; Config is not used then.
+	Inheritance *Inheritance
+	// Exec executes a program in place of this one; nil is syscall.Exec.
+	Exec func(path string, args, environ []string) error
 	// Ready is called once the sockets are open and the pid file is written;
 	// nil for nobody to tell.
 	Ready func()
@@ -52,15 +59,18 @@ func (o Options) withDefaults() Options {
 		o.SetTitle = func(string) {}
 	}
 	if o.Supervisor == nil {
-		o.Supervisor = func(pool string) (string, []string) {
-			return "/proc/self/exe", []string{"anyfpm: pool " + pool, "supervise"}
-		}
+		o.Supervisor = superviseCommand
 	}
 	if o.Reload == nil {
 		cfg := o.Config
 		o.Reload = func() (*config.Config, []config.Notice, error) { return cfg, nil, nil }
 	}
 	return o
+}
+
+// superviseCommand starts the supervisor of a pool: this program.
+func superviseCommand(pool string) (path string, args []string) {
+	return "/proc/self/exe", []string{"anyfpm: pool " + pool, "supervise"}
 }
 
 // supervisorEnviron is the environment for supervisors, and through them for

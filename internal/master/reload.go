@@ -27,7 +27,10 @@ var errNoSuchPool = errors.New("no such pool")
 type reload struct {
 	master  *Master
 	only    string // the pool to reload; empty for the whole service
-	waiters []func(error)
+	waiters []waiter
+	// executed says that this program was executed for the reload.
+	executed bool
+	moved    int // pools that have their new generation
 
 	inherited []string               // php-fpm's lines for the sockets there were
 	waiting   map[string]*loop.Timer // pools under way, with their deadlines
@@ -35,41 +38,47 @@ type reload struct {
 	again     *reload // asked for meanwhile
 }
 
-// requestReload begins a reload of one pool or, without a name, of all. done
-// learns how it went; it may be nil.
-func (m *Master) requestReload(only string, done func(error)) {
-	if done == nil {
-		done = func(error) {}
-	}
+// requestReload begins a reload of one pool or, without a name, of all. w
+// learns how it went.
+func (m *Master) requestReload(only string, w waiter) {
 	if m.phase != phaseRunning {
 		logfile.Printf(m.log, logfile.LevelDebug, "not switching to 'reloading' state, because already in '%s' state", m.phase)
-		done(errEnding)
+		w.tell(errEnding)
 		return
 	}
 	logfile.Printf(m.log, logfile.LevelNotice, "Reloading in progress ...")
 	if m.reload != nil {
-		m.reload.queue(only, done)
+		m.reload.queue(only, w)
 		return
 	}
-	r := &reload{master: m, only: only, waiters: []func(error){done}}
+	r := &reload{master: m, only: only, waiters: []waiter{w}}
 	m.reload = r
 	r.begin()
 }
 
 // queue makes one reload of all that are asked for while another runs.
-func (r *reload) queue(only string, done func(error)) {
+func (r *reload) queue(only string, w waiter) {
 	if r.again == nil {
 		r.again = &reload{master: r.master, only: only}
 	}
 	if r.again.only != only {
 		r.again.only = ""
 	}
-	r.again.waiters = append(r.again.waiters, done)
+	r.again.waiters = append(r.again.waiters, w)
 }
 
 func (r *reload) begin() {
 	r.waiting = map[string]*loop.Timer{}
 	r.master.notify.reloading()
+	if r.only != "" || r.master.opts.Program.Path == "" {
+		r.load()
+		return
+	}
+	r.lookForProgram()
+}
+
+// load reads the configuration again.
+func (r *reload) load() {
 	r.master.helpers.Go(func() {
 		cfg, notices, err := r.master.opts.Reload()
 		r.master.loop.Post(func() { r.loaded(cfg, notices, err) })
@@ -201,6 +210,9 @@ func (r *reload) settled(pool string, err error) {
 		r.master.loop.Clear(t)
 	}
 	delete(r.waiting, pool)
+	if err == nil && pool != "" {
+		r.moved++
+	}
 	if err != nil {
 		logfile.Printf(r.master.log.With("pool", pool), logfile.LevelError, "reload failed, the old generation goes on: %s", err)
 		r.failures = append(r.failures, fmt.Errorf("[pool %s] %w", pool, err))
@@ -216,9 +228,17 @@ func (r *reload) finish() {
 	if m.reload != r {
 		return
 	}
-	m.reload = nil
 	m.closeUnused()
 	err := errors.Join(r.failures...)
+	if err != nil && r.moved == 0 && m.before >= 0 {
+		m.goBack(err, func() {
+			m.forgetBefore()
+			r.finish()
+		})
+		return
+	}
+	m.forgetBefore()
+	m.reload = nil
 	m.history.ReloadFailing = err != nil
 	if err == nil {
 		m.history.Reloads++
@@ -231,15 +251,15 @@ func (r *reload) finish() {
 	}
 	m.tellAnnounced()
 	m.notify.ready()
-	for _, done := range r.waiters {
-		done(err)
+	for _, w := range r.waiters {
+		w.tell(err)
 	}
 	if r.again != nil && m.phase == phaseRunning {
 		m.reload = r.again
 		r.again.begin()
 	} else if r.again != nil {
-		for _, done := range r.again.waiters {
-			done(errEnding)
+		for _, w := range r.again.waiters {
+			w.tell(errEnding)
 		}
 	}
 }
@@ -250,7 +270,9 @@ func (m *Master) announceReload(r *reload) {
 		logfile.Printf(m.log.With("pool", r.only), logfile.LevelNotice, "reloaded")
 		return
 	}
-	logfile.Printf(m.log, logfile.LevelNotice, "reloading: done in place, without execvp()")
+	if !r.executed {
+		logfile.Printf(m.log, logfile.LevelNotice, "reloading: done in place, without execvp()")
+	}
 	for _, line := range r.inherited {
 		logfile.Printf(m.log, logfile.LevelNotice, "%s", line)
 	}
@@ -276,6 +298,7 @@ func (m *Master) abandonReload() {
 		return
 	}
 	m.reload = nil
+	m.goOn()
 	waiters := r.waiters
 	if r.again != nil {
 		waiters = append(waiters, r.again.waiters...)
@@ -285,7 +308,7 @@ func (m *Master) abandonReload() {
 			m.loop.Clear(t)
 		}
 	}
-	for _, done := range waiters {
-		done(errEnding)
+	for _, w := range waiters {
+		w.tell(errEnding)
 	}
 }

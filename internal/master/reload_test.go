@@ -225,7 +225,7 @@ func TestReloadsAskedForMeanwhileBecomeOne(t *testing.T) {
 	results := make(chan error, 5)
 	s.on(func() {
 		for range 5 {
-			s.master.requestReload("", func(err error) { results <- err })
+			s.master.requestReload("", waiter{done: func(err error) { results <- err }})
 		}
 	})
 	for range 5 {

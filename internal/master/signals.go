@@ -44,6 +44,6 @@ func (m *Master) onSignal(sig os.Signal) {
 	case syscall.SIGUSR1:
 		m.reopenLogs()
 	case syscall.SIGUSR2, syscall.SIGHUP:
-		m.requestReload("", nil)
+		m.requestReload("", waiter{})
 	}
 }

@@ -63,6 +63,7 @@ type supervisor struct {
 	cfg        *config.Pool
 	doors      []door
 	generation int
+	protocol   int // of its messages
 	state      supervisorState
 	failure    string // why it is failing
 	handing    bool   // it was told to hand over its connections
@@ -80,7 +81,7 @@ type supervisor struct {
 
 // launch starts a supervisor for p with cfg. What becomes of it is told to p.
 func (m *Master) launch(p *pool, cfg *config.Pool, doors []door, generation int) *supervisor {
-	s := &supervisor{pool: p, cfg: cfg, doors: doors, generation: generation, began: m.loop.Now()}
+	s := &supervisor{pool: p, cfg: cfg, doors: doors, generation: generation, protocol: control.Protocol, began: m.loop.Now()}
 	s.timer = loop.NewTimer(s.escalate)
 	m.shares.add(s)
 	var err error
@@ -202,6 +203,7 @@ func (s *supervisor) gone(err error) {
 	}
 	s.ini.Remove()
 	s.pool.supervisorGone(s, err)
+	m.checkSuspended()
 }
 
 // exitText is php-fpm's text for the end of a child of this age.

@@ -97,6 +97,23 @@ func (d *Dir) Path() string {
 	return d.inside
 }
 
+// Whole is the directory as this process sees it, for [Adopt]; empty for nil.
+func (d *Dir) Whole() string {
+	if d == nil {
+		return ""
+	}
+	return d.path
+}
+
+// Adopt returns the directory that another image of this process created, from
+// what Whole and Path said of it.
+func Adopt(whole, path string) *Dir {
+	if whole == "" {
+		return nil
+	}
+	return &Dir{path: whole, inside: path}
+}
+
 // Remove removes the directory. Nothing is to be done about a failure: it is
 // small, and in a directory that is cleaned.
 func (d *Dir) Remove() {

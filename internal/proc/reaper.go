@@ -27,6 +27,8 @@ type Exit struct {
 type Reaper struct {
 	orphan func(Exit)
 
+	gate sync.Mutex // held while it reaps, and from Freeze to Thaw
+
 	mu       sync.Mutex
 	children map[int]func(Exit)
 	// A child may end before its start is registered. While starts are under
@@ -82,7 +84,28 @@ func (r *Reaper) Owns(pid int) bool {
 	return ok
 }
 
+// Adopt makes pid, a child that this process had before it was executed, one
+// of those whose exit is reported to exited. Run must not have been called.
+func (r *Reaper) Adopt(pid int, exited func(Exit)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.children[pid] = exited
+}
+
+// Freeze ends the reaping until Thaw: what ends meanwhile remains a zombie, for
+// the program that this process executes next. All exits reaped before have
+// been reported when it returns.
+func (r *Reaper) Freeze() { r.gate.Lock() }
+
+// Thaw goes on reaping after Freeze.
+func (r *Reaper) Thaw() {
+	r.gate.Unlock()
+	r.reapAll()
+}
+
 func (r *Reaper) reapAll() {
+	r.gate.Lock()
+	defer r.gate.Unlock()
 	for {
 		var exit Exit
 		pid, err := syscall.Wait4(-1, &exit.Status, syscall.WNOHANG, &exit.Usage)

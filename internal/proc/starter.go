@@ -5,6 +5,8 @@ import (
 	"errors"
 	"runtime"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrStopped is the error of a start after the end of its [Starter].
@@ -41,6 +43,9 @@ func (s *Starter) Run(ctx context.Context) error {
 	go func() {
 		defer close(ended)
 		runtime.LockOSThread() // for good: the runtime ends the thread with us
+		// Children inherit the mask of this thread, which that of the process
+		// may have come with; see Exec.
+		_ = setMask(unix.SIG_SETMASK, 0)
 		close(locked)
 		s.run(ctx)
 	}()

@@ -86,7 +86,9 @@ func Main(fd int) error {
 	}
 	defer func() { _ = master.Close() }()
 	s := &session{master: master, out: make(chan control.Message, 16), batches: make(chan batch, 1)}
-	if err := s.receiveStart(); err != nil {
+	if err := s.receiveStart(); errors.Is(err, errStopped) {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	defer s.closeLogs()
@@ -113,9 +115,15 @@ func (s *session) receiveStart() error {
 	if err != nil {
 		return fmt.Errorf("cannot learn which pool to run: %w", err)
 	}
+	if _, rehearsal := m.(*control.Stop); rehearsal {
+		return errStopped
+	}
 	start, ok := m.(*control.Start)
 	if !ok || len(start.FDs) != len(fds) {
 		return errors.New("cannot learn which pool to run: the first message is not a start message")
+	}
+	if !control.Speaks(start.Protocol) {
+		return s.refuse(fmt.Sprintf("the master speaks version %d of the control protocol, this program version %d", start.Protocol, control.Protocol))
 	}
 	s.start = start
 	s.fds = make(map[string]int, len(fds))
@@ -123,6 +131,15 @@ func (s *session) receiveStart() error {
 		s.fds[name] = fds[i]
 	}
 	return s.openLogs()
+}
+
+// errStopped is the end of a supervisor that was stopped before it had a pool.
+var errStopped = errors.New("stopped before the start")
+
+// refuse tells the master why this process is of no use to it.
+func (s *session) refuse(reason string) error {
+	_ = s.master.Send(&control.Failed{Reason: reason}) // it also sees the exit
+	return errors.New(reason)
 }
 
 func (s *session) openLogs() error {

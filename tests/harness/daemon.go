@@ -178,7 +178,13 @@ func (d *Daemon) ExpectSaid(pattern string) {
 // its exit code.
 func (d *Daemon) CLI(args ...string) (output string, code int) {
 	d.t.Helper()
-	cmd := exec.Command(d.service.Binary, args...)
+	return d.CLIOf(d.service.Binary, args...)
+}
+
+// CLIOf is CLI with another program.
+func (d *Daemon) CLIOf(program string, args ...string) (output string, code int) {
+	d.t.Helper()
+	cmd := exec.Command(program, args...)
 	cmd.Env, cmd.Dir = d.environ(), d.Dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: d.service.As.credential()}
 	text, err := cmd.CombinedOutput()

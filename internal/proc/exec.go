@@ -1,0 +1,71 @@
+package proc
+
+import (
+	"fmt"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// An Exec is the program that a process becomes, keeping its pid.
+type Exec struct {
+	Path    string
+	Args    []string
+	Environ []string
+	// Keep are the descriptors that survive, at their numbers, beside the
+	// standard ones; all others must be close-on-exec, these as well if they
+	// are not to go to children.
+	Keep []int
+	// Signals are kept from the new program until it asks for them, so that
+	// none is lost or ends it while it starts. One written in Go asks by
+	// signal.Notify; its children get them if they are a [Starter]'s.
+	Signals []syscall.Signal
+	// Do is how to execute; nil is the system's way. Tests have another.
+	Do func(path string, args, environ []string) error
+}
+
+// Exec executes a program in place of this one. It returns only if that fails,
+// and then everything is as it was. No process is being started meanwhile.
+func (s *Starter) Exec(e Exec) error {
+	do := e.Do
+	if do == nil {
+		do = syscall.Exec
+	}
+	return s.Do(func() error {
+		if err := setMask(unix.SIG_BLOCK, maskOf(e.Signals)); err != nil {
+			return err
+		}
+		defer func() { _ = setMask(unix.SIG_UNBLOCK, maskOf(e.Signals)) }()
+		defer keep(e.Keep, unix.FD_CLOEXEC)
+		keep(e.Keep, 0)
+		if err := do(e.Path, e.Args, e.Environ); err != nil {
+			return fmt.Errorf("cannot execute %s: %w", e.Path, err)
+		}
+		return nil
+	})
+}
+
+// keep sets the flags of descriptors; one that is not open will be missed by
+// whoever gets it.
+func keep(fds []int, flags int) {
+	for _, fd := range fds {
+		_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFD, flags)
+	}
+}
+
+func maskOf(signals []syscall.Signal) (mask uint64) {
+	for _, sig := range signals {
+		mask |= 1 << (sig - 1)
+	}
+	return mask
+}
+
+// setMask changes the signal mask of the calling thread.
+func setMask(how int, mask uint64) error {
+	_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, uintptr(how), uintptr(unsafe.Pointer(&mask)), 0, unsafe.Sizeof(mask), 0, 0)
+	if errno != 0 {
+		return fmt.Errorf("cannot block signals: %w", errno)
+	}
+	return nil
+}
