@@ -18,7 +18,7 @@ RACE := $(if $(shell command -v $(CC)),-race)
 TOOL := $(GO) tool -modfile=tools/go.mod
 
 .DEFAULT_GOAL := build
-.PHONY: help build run examples test test-deps test-unit test-scenarios test-phpt test-phpt-quick lint fmt fuzz bench install clean
+.PHONY: help build run examples test test-deps test-unit test-scenarios test-phpt test-phpt-quick lint fmt golden fuzz bench install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,10 @@ lint: ## gofmt, go vet, staticcheck and the house set of golangci-lint, at pinne
 
 fmt: ## format the source as the linter wants it
 	$(TOOL) golangci-lint fmt
+
+golden: ## the slow log's acceptance: 200 random programs and 30,000 samples of a busy one, for each interpreter there is
+	SLOWLOG_PROGRAMS=200 SLOWLOG_SAMPLES=30000 $(GO) test -count=1 -timeout=2h -v -run 'Golden|BusyLoop' ./slowlog
+	$(GO) test -run '^$$' -bench . -benchtime 1000x ./slowlog
 
 fuzz: ## every fuzz target for FUZZTIME (1m)
 	FUZZTIME=$(FUZZTIME) scripts/fuzz

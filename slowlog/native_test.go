@@ -67,7 +67,7 @@ func TestNativeGolden(t *testing.T) {
 	if _, err := exec.LookPath("gcc"); err != nil {
 		t.Fatal("no compiler: apt-get install gcc libc6-dev")
 	}
-	n, whole := programs(t), 0
+	n, whole := number(t, programsVar, 20), 0
 	for seed := range n {
 		source, want := cProgram(uint64(seed))
 		level := []string{"-O2", "-Os", "-O3", "-O0"}[seed%4]

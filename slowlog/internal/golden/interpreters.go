@@ -47,6 +47,18 @@ func Interpreters() []Interpreter {
 	return out
 }
 
+// FirstOfEach returns the first interpreter of each language: the
+// distribution's.
+func FirstOfEach(interpreters []Interpreter) []Interpreter {
+	var out []Interpreter
+	for _, i := range interpreters {
+		if !slices.ContainsFunc(out, func(o Interpreter) bool { return o.Language.Name == i.Language.Name }) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
 // inRoot lists the interpreters a distribution has under names with versions.
 func inRoot(root string) []Interpreter {
 	var out []Interpreter
