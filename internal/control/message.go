@@ -45,6 +45,7 @@ type (
 		Pool       config.Pool   `json:"pool"`
 		Global     config.Global `json:"global"`
 		Generation int           `json:"generation"` // 1 at start, one more with each reload
+		Alone      bool          `json:"alone"`      // no other generation serves while this one is not ready
 		Prefix     string        `json:"prefix"`
 		MasterPID  int           `json:"master_pid"`
 		PHPCompat  bool          `json:"php_compat"` // behave as php-fpm where design.md lets us differ

@@ -122,7 +122,7 @@ func (k *link) sendStart() {
 	pool := *s.cfg
 	pool.PHPScanDir = s.ini.Path()
 	start := &control.Start{
-		Pool: pool, Global: m.cfg.Global, Generation: s.generation, Prefix: m.opts.Prefix,
+		Pool: pool, Global: m.cfg.Global, Generation: s.generation, Alone: s.pool.current == nil, Prefix: m.opts.Prefix,
 		MasterPID: os.Getpid(), PHPCompat: m.opts.PHP, Protocol: control.Protocol, Limit: s.share.granted,
 	}
 	var sockets []int

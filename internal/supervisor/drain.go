@@ -16,14 +16,29 @@ func (s *Supervisor) serve() {
 }
 
 // checkServing opens the doors when no first worker is still starting. A
-// static or dynamic pool whose workers do not start at all never gets there:
-// poolFailed reports it.
+// static or dynamic pool whose workers do not start at all opens them to
+// refuse, unless another generation serves.
 func (s *Supervisor) checkServing() {
-	if s.serving || s.closing || !s.started || s.compat.inquiry != nil || s.pool.Failed() {
+	if s.ready || s.closing || !s.started || s.compat.inquiry != nil {
+		return
+	}
+	if s.pool.Failed() {
+		if s.alone {
+			s.openDoors()
+		}
 		return
 	}
 	s.pool.Snapshot(&s.snap, s.loop.Now())
 	if s.snap.Starting > 0 {
+		return
+	}
+	s.ready = true
+	s.openDoors()
+	s.events.Ready()
+}
+
+func (s *Supervisor) openDoors() {
+	if s.serving {
 		return
 	}
 	s.serving = true
@@ -33,16 +48,15 @@ func (s *Supervisor) checkServing() {
 	for _, d := range s.httpDoors {
 		d.resume()
 	}
-	s.events.Ready()
 }
 
-// poolFailed reports workers that do not start. A pool that has served
-// before goes on answering, with 503.
+// poolFailed reports workers that do not start. Its clients get 503.
 func (s *Supervisor) poolFailed(times int) {
 	s.failure = s.lastFailure
 	s.releaseLines()
 	s.log.Error("workers do not start, trying again with back-off", "failed_starts", times, "reason", s.failure)
 	s.events.Failed(s.failure)
+	s.checkServing()
 }
 
 // Drain stops accepting, finishes what is under way and then ends the

@@ -126,7 +126,7 @@ func TestPersistentWorkersOfAZygote(t *testing.T) {
 	}
 
 	_ = syscall.Kill(first, syscall.SIGKILL)
-	g.until("the worker is replaced", func(s *Supervisor) bool { return s.exits[exitSignal] == 1 && s.ready() == 4 })
+	g.until("the worker is replaced", func(s *Supervisor) bool { return s.exits[exitSignal] == 1 && s.idleWorkers() == 4 })
 	if parent, pid := ask(); parent != zygote || pid == first {
 		t.Errorf("worker %d of %d, want another than %d of %d", pid, parent, first, zygote)
 	}
@@ -154,8 +154,8 @@ func TestApplicationIsNotShared(t *testing.T) {
 	}
 }
 
-// ready is how many workers are idle.
-func (s *Supervisor) ready() int {
+// idleWorkers is how many workers are idle.
+func (s *Supervisor) idleWorkers() int {
 	s.pool.Snapshot(&s.snap, s.loop.Now())
 	return s.snap.Idle
 }

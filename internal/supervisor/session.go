@@ -230,7 +230,7 @@ func (s *session) run() error {
 		return err
 	}
 	defer s.sup.Close()
-	s.sup.generation, s.sup.masterPID = s.start.Generation, s.start.MasterPID
+	s.sup.generation, s.sup.masterPID, s.sup.alone = s.start.Generation, s.start.MasterPID, s.start.Alone
 	s.sup.logLimit = s.start.Global.LogLimit
 	if s.errors != nil {
 		s.sup.syncLog = s.errors.Sync

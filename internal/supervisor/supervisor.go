@@ -122,6 +122,8 @@ type Supervisor struct {
 	quota        quota
 	doors        []*door
 	started      bool // package pool is started
+	alone        bool // no other generation of the pool serves
+	ready        bool // the first workers have started
 	serving      bool // connections are accepted
 	closing      bool // no new connections
 	handing      bool // the next generation takes the connections

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -26,9 +27,11 @@ type zygote struct {
 	waiting []*worker // to be forked when the zygote is ready
 	forking []*worker // FORK is sent, in this order
 
-	output readPipe
-	lines  lines
-	buf    [4096]byte // what it says; its news lead to reads of other descriptors
+	startedAt time.Duration
+	timer     *loop.Timer // waits for its exit
+	output    readPipe
+	lines     lines
+	buf       [4096]byte // what it says; its news lead to reads of other descriptors
 }
 
 // fork has the zygote fork w.
@@ -50,7 +53,8 @@ func (s *Supervisor) fork(w *worker) {
 }
 
 func (s *Supervisor) startZygote() (*zygote, error) {
-	z := &zygote{s: s, dlg: s.runner.Zygote(), fd: -1}
+	z := &zygote{s: s, dlg: s.runner.Zygote(), fd: -1, startedAt: s.loop.Now()}
+	z.timer = loop.NewTimer(func() { z.kill(syscall.SIGKILL) }) // it is of no use without its socket
 	z.output.fd = -1
 	plan, err := s.runner.Plan(nil)
 	if err != nil {
@@ -142,7 +146,7 @@ func (z *zygote) Ready(loop.Ready) {
 			z.s.loop.Forget(z.fd)
 			loop.Close(z.fd)
 			z.fd = -1
-			z.kill(syscall.SIGKILL) // it is of no use without its socket
+			z.s.loop.Set(z.timer, z.s.loop.Now()+exitPatience)
 			return
 		}
 		if err := z.dlg.Input(z.buf[:n], z); err != nil {
@@ -223,7 +227,7 @@ func (z *zygote) onExit(exit proc.Exit) {
 	z.output.toEnd()
 	z.readOutput()
 	z.lines.flush(z)
-	reason := "zygote: " + exitLine(exit, 0)
+	reason := "zygote: " + exitLine(exit, z.s.loop.Now()-z.startedAt)
 	if last := z.lines.lastLine(); last != "" {
 		reason += ": " + last
 	}
@@ -233,6 +237,7 @@ func (z *zygote) onExit(exit proc.Exit) {
 // die ends the workers that are not forked yet; those that are live on.
 func (z *zygote) die(err error) {
 	z.gone = true
+	z.s.loop.Clear(z.timer)
 	z.close()
 	if z.s.zygote == z {
 		z.s.zygote = nil
