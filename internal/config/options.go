@@ -1,12 +1,14 @@
 package config
 
 import (
-	"errors"
 	"io/fs"
 	"os"
 	"os/user"
 	"strconv"
-	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/anyfpm/anyfpm/internal/logfile"
 )
 
 // Options are the circumstances under which Load reads a configuration. The
@@ -97,18 +99,14 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// createLog does not wait for the reader of a named pipe, and does without.
+// createLog opens a log as it is opened to be written: standard error by one of
+// its names can be used where the name cannot be opened, as in a container.
 func createLog(path string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK, 0o600)
-	if errors.Is(err, syscall.ENXIO) {
-		if info, statErr := os.Stat(path); statErr == nil && info.Mode()&fs.ModeNamedPipe != 0 {
-			return nil
-		}
-	}
+	fd, err := logfile.OpenFD(path)
 	if err != nil {
 		return err
 	}
-	return f.Close()
+	return unix.Close(fd)
 }
 
 func lookupUser(name string, id bool) *User {
