@@ -13,9 +13,16 @@ import (
 	"github.com/anyfpm/anyfpm/slowlog"
 )
 
-// noHeaderGrace is how long a script that closed its stdout without a header
-// has to exit, and so to explain itself, before its client gets 502.
-const noHeaderGrace = time.Second
+const (
+	// endGrace is how long a script that closed its stdout without a header has
+	// to exit, and so to explain itself, before its client gets 502. A process
+	// that is ending already gets it as well: it is sure to be gone soon.
+	endGrace = time.Second
+	// exitGrace is how long END_REQUEST waits for the exit code of another
+	// script that has closed its stdout. It may be about to exit; if it goes on
+	// working it should not hold the client. The response itself is out.
+	exitGrace = 10 * time.Millisecond
+)
 
 // A script is a worker that is one process for one request. It holds its
 // slot until it is gone, also when its response has ended before.
@@ -30,7 +37,8 @@ type script struct {
 	stdout, stderr readPipe
 	lines          lines
 
-	ended  bool // the response is over
+	ended  bool  // the response is over
+	code   uint8 // the exit code, once it is known
 	exited bool
 	exit   proc.Exit
 	signal syscall.Signal // sent as soon as there is a pid
@@ -146,11 +154,14 @@ func (p *script) resume() {
 // onExit learns that the process is gone. What it said last may not have been
 // read yet.
 func (p *script) onExit(exit proc.Exit) {
-	p.exited, p.exit = true, exit
+	p.exited, p.exit, p.code = true, exit, exit.Code()
 	p.r.used(&p.exit)
 	d := death{exit: exit, stopped: p.stopped, signal: p.signal}
 	p.s.count(&d)
 	p.cause = d.attr()
+	if p.ended { // without knowing this
+		p.explain()
+	}
 	p.stdout.toEnd()
 	p.stderr.toEnd()
 	p.readStdout()
@@ -174,14 +185,24 @@ func (p *script) responseOver() bool {
 	if p.stdout.fd >= 0 && (!p.exited || p.stdout.readable) {
 		return false
 	}
-	if !p.exited && !p.r.resp.began && !p.r.resp.muted {
-		if p.grace == nil {
-			p.grace = loop.NewTimer(p.endResponse)
-			p.s.loop.Set(p.grace, p.s.loop.Now()+noHeaderGrace)
-		}
-		return false
+	if p.exited || p.r.resp.muted {
+		return true
 	}
-	return true
+	if p.r.resp.began {
+		var known bool
+		if p.code, known = proc.Ended(p.pid); known {
+			return true
+		}
+	}
+	if p.grace == nil {
+		grace := endGrace
+		if p.r.resp.began && !proc.Ending(p.pid) {
+			grace = exitGrace
+		}
+		p.grace = loop.NewTimer(p.endResponse)
+		p.s.loop.Set(p.grace, p.s.loop.Now()+grace)
+	}
+	return false
 }
 
 func (p *script) endResponse() {
@@ -199,19 +220,11 @@ func (p *script) endResponse() {
 			slog.String("script", p.name), slog.Int("pid", p.pid))
 	}
 	p.explain()
-	p.r.End(p.appStatus())
+	p.r.End(uint32(p.code))
 	p.stdout.close()
 	if !p.exited {
 		p.s.perform(p.s.pool.Responded(p.s.loop.Now(), &p.r.lease))
 	}
-}
-
-// appStatus is the status of END_REQUEST, the exit code if it is known.
-func (p *script) appStatus() uint32 {
-	if p.exited && p.exit.Status.Exited() {
-		return uint32(p.exit.Status.ExitStatus())
-	}
-	return 0
 }
 
 // explain logs a death that an operator wants to know of.
@@ -222,7 +235,7 @@ func (p *script) explain() {
 	level, hint := slog.LevelWarn, p.cause
 	switch {
 	case p.exit.Status.Signaled():
-		if p.stopped == pool.Shutdown || p.stopped == pool.Drained {
+		if p.stopped == pool.Shutdown || p.stopped == pool.Drained || p.stopped == pool.ClientAbort {
 			level = slog.LevelDebug
 		}
 	case !p.r.resp.began && !p.r.resp.muted:

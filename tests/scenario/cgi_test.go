@@ -203,6 +203,43 @@ func TestFinishEarly(t *testing.T) {
 	})
 }
 
+// END_REQUEST has the exit code of the script; that of one which goes on after
+// its response is 0.
+func TestExitCode(t *testing.T) {
+	suite.Everybody(t, "[www]\npm = static\npm.max_children = 4\n", func(t *testing.T, d *harness.Daemon) {
+		gate := d.Gate()
+		const header = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nbody'\n"
+		for name, c := range map[string]struct {
+			end  string
+			want uint32
+		}{
+			"success": {"exit 0", 0},
+			"code":    {"exit 42", 42},
+			"signal":  {"kill -SEGV $$", 139},
+			"goes on": {"exec >&-\nread x <" + gate.Path + "\nexit 4", 0},
+		} {
+			t.Run(name, func(t *testing.T) {
+				d := d.For(t)
+				d.Script("end.sh", header+c.end+"\n")
+				for range 10 {
+					res := d.Get("/end.sh")
+					expectBody(t, res, "body")
+					if res.AppStatus != c.want {
+						t.Errorf("appStatus is %d, want %d", res.AppStatus, c.want)
+					}
+					if name == "signal" {
+						d.Log.Expect(`WARNING: \[pool www\] child \d+ exited on signal 11 \(SIGSEGV.*end\.sh`)
+					}
+					if name == "goes on" {
+						gate.Open(1)
+						d.AwaitProcesses("end.sh", 0)
+					}
+				}
+			})
+		}
+	})
+}
+
 // Responder, Authorizer and Filter each get their streams.
 func TestRoles(t *testing.T) {
 	t.Parallel()

@@ -89,7 +89,7 @@ func TestConnectsInARow(t *testing.T) {
 			if name == "tcp" {
 				network = "tcp"
 			}
-			const n = 10000
+			const n = 100_000
 			for range n {
 				var c net.Conn
 				harness.Eventually(t, harness.Patience, func() (err error) {
