@@ -101,11 +101,14 @@ func (r *request) timedOut() {
 		elapsed/1e9, elapsed%1e9/1e3)
 	r.lease.Retryable = false
 	r.outcome = status.TimedOut
-	if r.s.compat.php {
+	switch {
+	case r.s.compat.php:
 		r.brokenOff()
-		return
+	case r.resp.began:
+		r.cutOff()
+	default:
+		r.answer(gatewayTimeout())
 	}
-	r.answer(gatewayTimeout())
 }
 
 // notice writes php-fpm's lines about the size of a pool

@@ -124,6 +124,9 @@ func (w *worker) onExit(exit proc.Exit) {
 	w.mourn(line)
 	if !w.isReady {
 		w.s.lastFailure = line
+		if w.stopped == pool.StartTimeout {
+			w.s.lastFailure = fmt.Sprintf("child %d was not ready within runner.start_timeout (%v)", exit.PID, w.s.cfg.RunnerStartTime)
+		}
 		if last := w.lines.lastLine(); last != "" {
 			w.s.lastFailure += ": " + last
 		}

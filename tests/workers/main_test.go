@@ -3,6 +3,7 @@
 package workers
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"strconv"
@@ -13,6 +14,9 @@ import (
 )
 
 var suite harness.Suite
+
+// outputMiB is how long a long response is.
+var outputMiB = flag.Int("output", 64, "length of a long response in `MiB`")
 
 func TestMain(m *testing.M) { os.Exit(suite.Run(m)) }
 
