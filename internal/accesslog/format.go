@@ -20,7 +20,17 @@ const (
 type Format struct {
 	json bool
 	ops  []op
+	uses [256]bool // the tokens, by their letter
 }
+
+// CPU says that lines tell the CPU time of requests.
+func (f *Format) CPU() bool { return f.json || f.uses['C'] }
+
+// Usage says that lines tell what requests used, CPU time or memory.
+func (f *Format) Usage() bool { return f.CPU() || f.uses['M'] }
+
+// Status says that lines tell the status of requests.
+func (f *Format) Status() bool { return f.json || f.uses['s'] }
 
 // An op appends a piece of a line.
 type op struct {
@@ -48,6 +58,7 @@ func Compile(format string) (*Format, error) {
 			return nil, err
 		}
 		f.ops = append(f.ops, o)
+		f.uses[token[len(token)-len(tail)-1]] = true
 		rest = tail
 	}
 	return f, nil

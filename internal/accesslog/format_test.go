@@ -312,3 +312,25 @@ func BenchmarkAppend(b *testing.B) {
 		line, _ = f.Append(line[:0], &example)
 	}
 }
+
+// TestUses tells what a format needs to be known of a request.
+func TestUses(t *testing.T) {
+	for _, tt := range []struct {
+		format             string
+		cpu, usage, status bool
+	}{
+		{"%R - %u %t \"%m %r\" %s", false, false, true},
+		{"%m %{C}e %% M", false, false, false},
+		{"%{user}C", true, true, false},
+		{"%{mega}M%s", false, true, true},
+		{"json", true, true, true},
+	} {
+		f, err := Compile(tt.format)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.CPU() != tt.cpu || f.Usage() != tt.usage || f.Status() != tt.status {
+			t.Errorf("%s: CPU %v, usage %v, status %v", tt.format, f.CPU(), f.Usage(), f.Status())
+		}
+	}
+}

@@ -6,10 +6,13 @@
 package phpmem
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"strconv"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/anyfpm/anyfpm/internal/elfmem"
 	"github.com/anyfpm/anyfpm/internal/procfs"
@@ -33,6 +36,11 @@ type Process struct {
 	src  *procmem.Process
 	mem  *procmem.Memory
 	sapi uint64 // &sapi_globals
+
+	// For the one read that is made again and again.
+	fields [responseCode + 4 - headerSize]byte
+	local  [1]unix.Iovec
+	remote [1]unix.RemoteIovec
 }
 
 // Open finds PHP in the process. It fails for what is no PHP, or one built for
@@ -76,18 +84,30 @@ func program(pid int) (base uint64, err error) {
 	return 0, fmt.Errorf("cannot find the program of process %d in its memory", pid)
 }
 
-// ResponseCode is the HTTP status of the latest request.
+// ResponseCode is the HTTP status of the latest request. It costs one system
+// call.
 func (p *Process) ResponseCode() (int, error) {
-	p.mem.Reset()
-	r := procmem.NewReader(p.mem)
-	size, code := r.U64(p.sapi+headerSize), r.U32(p.sapi+responseCode)
+	size, code, err := p.read()
 	switch {
-	case r.Err() != nil:
-		return 0, r.Err()
+	case err != nil:
+		return 0, err
 	case size != sizeofHeader || code < 100 || code > 999:
 		return 0, errors.New("this PHP keeps its status elsewhere")
 	}
 	return int(code), nil
+}
+
+func (p *Process) read() (size uint64, code uint32, err error) {
+	p.local[0] = unix.Iovec{Base: &p.fields[0], Len: uint64(len(p.fields))}
+	p.remote[0] = unix.RemoteIovec{Base: uintptr(p.sapi + headerSize), Len: len(p.fields)}
+	n, err := unix.ProcessVMReadv(p.src.PID(), p.local[:], p.remote[:], 0)
+	if err == nil && n == len(p.fields) {
+		return binary.NativeEndian.Uint64(p.fields[:]), binary.NativeEndian.Uint32(p.fields[responseCode-headerSize:]), nil
+	}
+	p.mem.Reset() // it has other ways to read, and an error with more in it
+	r := procmem.NewReader(p.mem)
+	size, code = r.U64(p.sapi+headerSize), r.U32(p.sapi+responseCode)
+	return size, code, r.Err()
 }
 
 // Close releases what Open took.

@@ -31,8 +31,13 @@ func TestResponseCode(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	if code, err := p.ResponseCode(); code != 418 || err != nil {
-		t.Errorf("got %d, %v", code, err)
+	for range 2 {
+		if code, err := p.ResponseCode(); code != 418 || err != nil {
+			t.Errorf("got %d, %v", code, err)
+		}
+	}
+	if n := testing.AllocsPerRun(100, func() { _, _ = p.ResponseCode() }); n > 0 {
+		t.Errorf("%v allocations", n)
 	}
 }
 

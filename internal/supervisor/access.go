@@ -2,21 +2,68 @@ package supervisor
 
 import (
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/anyfpm/anyfpm/internal/accesslog"
 	"github.com/anyfpm/anyfpm/internal/logfile"
+	"github.com/anyfpm/anyfpm/internal/loop"
 	"github.com/anyfpm/anyfpm/internal/proc"
+)
+
+const (
+	// accessDelay is how long a line waits for others. To hand over each by
+	// itself would wake a thread for it, which costs more than all else of a
+	// small request.
+	accessDelay = 10 * time.Millisecond
+	// accessBatch is how many bytes are handed over at once.
+	accessBatch = 32 << 10
 )
 
 // An accessLog is access.log of the pool: a line per request. Writing it
 // never waits for a disk; see logfile.Writer.
 type accessLog struct {
+	s      *Supervisor
 	format *accesslog.Format
 	out    *logfile.Writer
-	line   []byte
 	record accesslog.Record
+	lines  []byte      // that out has not got yet
+	timer  *loop.Timer // to the end of accessDelay, set while there are lines
+}
+
+// add takes a line that was appended to lines.
+func (a *accessLog) add(lines []byte) {
+	first := len(a.lines) == 0
+	a.lines = lines
+	switch {
+	case len(lines) >= accessBatch:
+		a.flush()
+	case first && len(lines) > 0:
+		a.s.loop.Set(a.timer, a.s.loop.Now()+accessDelay)
+	}
+}
+
+// flush hands the lines over.
+func (a *accessLog) flush() {
+	if len(a.lines) == 0 {
+		return
+	}
+	a.s.loop.Clear(a.timer)
+	_, _ = a.out.Write(a.lines) // it cannot fail; see OpenAccessLog for what is lost
+	a.lines = a.lines[:0]
+}
+
+// swap goes on in a new file, with the lines that are not written yet.
+func (a *accessLog) swap(fd int) {
+	a.flush()
+	a.out.Swap(fd)
+}
+
+// close writes what is left. The loop must have ended, or be the caller's.
+func (a *accessLog) close() {
+	if a != nil {
+		a.flush()
+		_ = a.out.Close() // what it could not write is lost with the process
+	}
 }
 
 // OpenAccessLog has the pool write an access log to fd, which becomes the
@@ -27,8 +74,10 @@ func (s *Supervisor) OpenAccessLog(fd int) error {
 	if err != nil {
 		return fmt.Errorf("wrong format for access.format '%s': %w", s.cfg.AccessFormat, err)
 	}
-	s.access = &accessLog{format: format, out: s.openLog("access", fd)}
-	s.observed = true
+	s.access = &accessLog{s: s, format: format, out: s.openLog("access", fd)}
+	s.access.timer = loop.NewTimer(s.access.flush)
+	s.observed = s.observed || format.Usage() // of the memory alone, too
+	s.each = format.CPU()
 	return nil
 }
 
@@ -40,13 +89,16 @@ func (r *request) logAccess() {
 		return
 	}
 	r.logged = true
-	end := time.Now()
+	end, status := time.Now(), r.resp.status
+	if a.format.Status() || len(r.s.cfg.AccessSuppressPath) > 0 {
+		status = r.endStatus()
+	}
 	a.record = accesslog.Record{
 		Pool: r.s.cfg.Name, MasterPID: r.s.masterPID, WorkerPID: r.pid(),
 		Remote: r.peer(), User: string(r.user()),
 		Method: string(r.method()), URI: string(r.uri()), Query: string(r.query()), Script: r.script,
 		ContentLength: r.length(), Params: &r.params, Header: &r.resp.header,
-		Status: r.endStatus(), Bytes: uint64(r.resp.bytes),
+		Status: status, Bytes: uint64(r.resp.bytes),
 		Start: end.Add(-r.took), End: end, Took: r.took, Queue: r.queued(),
 		UserCPU: r.userCPU, SysCPU: r.sysCPU, Memory: r.memory,
 		Outcome: r.outcome.String(), RequestID: r.requestID(),
@@ -54,14 +106,11 @@ func (r *request) logAccess() {
 	if a.record.Suppressed(r.s.cfg.AccessSuppressPath) {
 		return
 	}
-	line, truncated := a.format.Append(a.line[:0], &a.record)
-	a.line = line
+	lines, truncated := a.format.Append(a.lines, &a.record)
 	if truncated {
 		logfile.Printf(r.log(), logfile.LevelNotice, "%s", accesslog.TruncatedNotice)
 	}
-	if _, err := a.out.Write(line); err != nil {
-		r.log().Error("cannot write access log", slog.Any("err", err))
-	}
+	a.add(lines)
 }
 
 func (r *request) peer() string {

@@ -34,7 +34,7 @@ func TestAccessLog(t *testing.T) {
 		g.get(request, "")
 		g.settled() // a script's line is written when its process is gone
 	}
-	g.on(func(s *Supervisor) { _ = s.access.out.Close() })
+	g.on(func(s *Supervisor) { s.access.close() })
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -43,4 +43,39 @@ func TestAccessLog(t *testing.T) {
 	if !want.Match(text) {
 		t.Errorf("the log is\n%s", text)
 	}
+}
+
+// A line is written soon, whether or not others follow it, and none is lost
+// when the file is replaced.
+func TestAccessLogIsWrittenSoon(t *testing.T) {
+	cfg := defaults()
+	cfg.AccessFormat, cfg.PingPath = "%r", "/x"
+	g := start(t, cfg)
+	first, second := filepath.Join(g.dir, "first.log"), filepath.Join(g.dir, "second.log")
+	open := func(path string) int {
+		fd, err := logfile.OpenFD(path)
+		if err != nil {
+			t.Error(err)
+		}
+		return fd
+	}
+	read := func(path string) string {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Error(err)
+		}
+		return string(text)
+	}
+	g.on(func(s *Supervisor) {
+		if err := s.OpenAccessLog(open(first)); err != nil {
+			t.Error(err)
+		}
+	})
+	g.get(params("/x"), "")
+	g.until("the line is there", func(*Supervisor) bool { return read(first) == "/x\n" })
+	for range 3 {
+		g.get(params("/x"), "")
+	}
+	g.on(func(s *Supervisor) { s.access.swap(open(second)) })
+	g.until("all lines are there", func(*Supervisor) bool { return read(first)+read(second) == "/x\n/x\n/x\n/x\n" })
 }

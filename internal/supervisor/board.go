@@ -17,7 +17,7 @@ type row struct {
 	method, uri, query, user, script []byte
 	length                           uint64
 	took, queued                     time.Duration
-	cpu                              float64 // percent of one CPU
+	cpu                              float64 // percent of one CPU; of the last request that was measured
 	memory                           uint64  // bytes
 }
 
@@ -30,9 +30,13 @@ func (w *row) remember(r *request) {
 	w.length = r.length()
 	w.took = r.s.loop.Now() - r.granted
 	w.queued = r.granted - r.arrived
-	w.cpu, w.memory = 0, r.memory
-	if w.took > 0 {
-		w.cpu = 100 * float64(r.userCPU+r.sysCPU) / float64(w.took)
+	w.memory = r.memory
+}
+
+// measured notes what a request used that took so long.
+func (w *row) measured(cpu, took time.Duration) {
+	if took > 0 {
+		w.cpu = 100 * float64(cpu) / float64(took)
 	}
 }
 

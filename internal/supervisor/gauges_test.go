@@ -194,7 +194,7 @@ func TestAccessLogOfWorker(t *testing.T) {
 	})
 	g.get(params(g.plain("x.py", "sum(range(1 << 20))\nprint('Content-Type: text/plain\\n\\nfine')\n")), "")
 	g.settled()
-	g.on(func(s *Supervisor) { _ = s.access.out.Close() })
+	g.on(func(s *Supervisor) { s.access.close() })
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -293,5 +293,35 @@ func BenchmarkRequest(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// Of many requests some are measured, of few all, and all of them where the
+// access log shows it.
+func TestSample(t *testing.T) {
+	var g gauges
+	count := func(n int, apart time.Duration) (measured int) {
+		now := g.samples.until + time.Hour
+		for range n {
+			if g.sample(now) {
+				measured++
+			}
+			now += apart
+		}
+		return measured
+	}
+	if n := count(1000, time.Millisecond); n != 0 {
+		t.Errorf("%d are measured although nobody looks", n)
+	}
+	g.observed = true
+	if n := count(1000, time.Millisecond); n != 1000 {
+		t.Errorf("%d of 1,000 in a second are measured", n)
+	}
+	if n := count(30000, time.Second/30000); n < 900 || n > 1010 {
+		t.Errorf("%d of 30,000 in a second are measured", n)
+	}
+	g.each = true
+	if n := count(30000, time.Second/30000); n != 30000 {
+		t.Errorf("%d of 30,000 are measured although each line shows it", n)
 	}
 }

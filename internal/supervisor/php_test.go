@@ -257,7 +257,7 @@ func TestPHPAccessLog(t *testing.T) {
 			t.Errorf("got %q", got.stdout)
 		}
 	}
-	g.on(func(s *Supervisor) { _ = s.access.out.Close() })
+	g.on(func(s *Supervisor) { s.access.close() })
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

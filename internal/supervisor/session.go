@@ -356,7 +356,7 @@ func (s *session) reopen(names []string, fds []int) {
 		case name == control.FDErrorLog && s.errors != nil:
 			s.errors.Swap(fds[i])
 		case name == control.FDAccessLog && s.sup.access != nil:
-			s.sup.access.out.Swap(fds[i])
+			s.sup.access.swap(fds[i])
 		case name == control.FDSlowlog && s.sup.slowlog != nil:
 			s.sup.slowlog.out.Swap(fds[i])
 		default:

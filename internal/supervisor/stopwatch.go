@@ -12,8 +12,9 @@ import (
 const splitAfter = 40 * time.Millisecond
 
 // A stopwatch tells how much CPU time a resident worker uses for each request.
-// A reading costs a quarter of a microsecond, twice per request; still that is
-// spent only when somebody may look: see Supervisor.observed.
+// A reading costs a quarter of a microsecond, more when the worker has just run
+// on another processor, twice per request; see gauges.sample for when that is
+// spent.
 type stopwatch struct {
 	pid     int // whose clock it reads; 0 while it stands
 	started time.Duration
@@ -36,6 +37,9 @@ func (w *stopwatch) start(pid int, now time.Duration) {
 	}
 	w.pid, w.started = pid, w.last
 }
+
+// reset has a request not measured.
+func (w *stopwatch) reset() { w.pid = 0 }
 
 // stop ends a request and returns what its worker has used since start. It is
 // false if start was not called, or the worker is gone.

@@ -217,9 +217,7 @@ func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, proc
 func (s *Supervisor) Close() {
 	s.closeGauges()
 	s.slowlog.close()
-	if s.access != nil {
-		_ = s.access.out.Close()
-	}
+	s.access.close()
 	if s.dir != "" {
 		_ = os.RemoveAll(s.dir)
 	}

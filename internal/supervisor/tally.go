@@ -56,6 +56,7 @@ func (r *request) measure() {
 	now := s.loop.Now()
 	if user, system, ok := w.stopwatch.stop(now); ok {
 		r.userCPU, r.sysCPU = user, system
+		w.row.measured(user+system, now-r.granted)
 		s.histograms.cpu.Observe(user + system)
 	}
 	w.footprint.pid = w.pid

@@ -69,8 +69,10 @@ func (w *worker) serve(r *request) {
 		}
 	}
 	r.worker = w
-	if w.s.observed && w.s.cfg.RunnerConcurrency <= 1 {
+	if w.s.cfg.RunnerConcurrency <= 1 && w.s.sample(w.s.loop.Now()) {
 		w.stopwatch.start(w.pid, w.s.loop.Now())
+	} else {
+		w.stopwatch.reset()
 	}
 	l.serve(r)
 }

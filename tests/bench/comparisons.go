@@ -36,6 +36,8 @@ func comparisons(o options) []comparison {
 		interpreter("perl fork", modules, 15, "runner = perl", "runner.isolation = fork",
 			"runner.preload[] = Data::Dumper", "runner.preload[] = File::Spec", "runner.preload[] = POSIX", "runner.preload[] = Time::HiRes"),
 		interpreter("perl persistent", modules, 100, "runner = perl", "runner.isolation = persistent"),
+		observed("observation", serveResident),
+		observed("observation php", servePHP),
 	}
 	if o.prototype != "" {
 		all = append(all, relay("relay", false), relay("relay keepalive", true))
