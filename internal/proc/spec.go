@@ -32,8 +32,8 @@ type Spec struct {
 	// Pdeathsig is sent to the child when the Starter ends, also by kill -9 of
 	// the whole process. Zero sends none.
 	Pdeathsig syscall.Signal
-	// Limits are set right after the start, so the child may see the caller's
-	// for an instant.
+	// Limits are set before the program executes, or right after where there is
+	// no vfork of ours: then it may see the caller's for an instant.
 	Limits []Limit
 }
 
@@ -73,8 +73,14 @@ func (s *Spec) args() []string {
 
 // start runs the program and returns its pid once it executes.
 func (s *Spec) start() (int, error) {
-	pid, err := syscall.ForkExec(s.Path, s.args(), s.procAttr())
-	if err != nil {
+	pid, err := s.vforkExec()
+	if err == nil {
+		return pid, nil
+	}
+	if err != errNoVfork {
+		return 0, explain(s, err)
+	}
+	if pid, err = syscall.ForkExec(s.Path, s.args(), s.procAttr()); err != nil {
 		return 0, explain(s, err)
 	}
 	for _, l := range s.Limits {
