@@ -36,7 +36,7 @@ func TestChangeHat(t *testing.T) {
 }
 
 // A function runs and its error comes back, also when it is too late.
-func TestStarterDo(t *testing.T) {
+func TestStarterConfine(t *testing.T) {
 	starter := NewStarter(NewReaper(nil))
 	done := make(chan struct{})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -45,12 +45,12 @@ func TestStarterDo(t *testing.T) {
 		_ = starter.Run(ctx)
 	}()
 	ran := false
-	if err := starter.Do(func() error { ran = true; return os.ErrInvalid }); !errors.Is(err, os.ErrInvalid) || !ran {
+	if err := starter.Confine(func() error { ran = true; return os.ErrInvalid }); !errors.Is(err, os.ErrInvalid) || !ran {
 		t.Errorf("got %v, ran %v", err, ran)
 	}
 	cancel()
 	<-done
-	if err := starter.Do(func() error { return nil }); !errors.Is(err, ErrStopped) {
+	if err := starter.Confine(func() error { return nil }); !errors.Is(err, ErrStopped) {
 		t.Errorf("after its end: %v", err)
 	}
 }

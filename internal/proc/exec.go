@@ -33,10 +33,11 @@ func (s *Starter) Exec(e Exec) error {
 		do = syscall.Exec
 	}
 	return s.Do(func() error {
-		if err := setMask(unix.SIG_BLOCK, maskOf(e.Signals)); err != nil {
+		mask, err := setMask(unix.SIG_BLOCK, maskOf(e.Signals))
+		if err != nil {
 			return err
 		}
-		defer func() { _ = setMask(unix.SIG_UNBLOCK, maskOf(e.Signals)) }()
+		defer func() { _, _ = setMask(unix.SIG_SETMASK, mask) }()
 		defer keep(e.Keep, unix.FD_CLOEXEC)
 		keep(e.Keep, 0)
 		if err := do(e.Path, e.Args, e.Environ); err != nil {
@@ -61,11 +62,12 @@ func maskOf(signals []syscall.Signal) (mask uint64) {
 	return mask
 }
 
-// setMask changes the signal mask of the calling thread.
-func setMask(how int, mask uint64) error {
-	_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, uintptr(how), uintptr(unsafe.Pointer(&mask)), 0, unsafe.Sizeof(mask), 0, 0)
+// setMask changes the signal mask of the calling thread and returns what it
+// was.
+func setMask(how int, mask uint64) (old uint64, err error) {
+	_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, uintptr(how), uintptr(unsafe.Pointer(&mask)), uintptr(unsafe.Pointer(&old)), unsafe.Sizeof(mask), 0, 0)
 	if errno != 0 {
-		return fmt.Errorf("cannot block signals: %w", errno)
+		return 0, fmt.Errorf("cannot block signals: %w", errno)
 	}
-	return nil
+	return old, nil
 }

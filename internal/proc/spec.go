@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"runtime"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -29,8 +30,8 @@ type Spec struct {
 	// Credential is the user to run as; nil is the caller's own. Groups are
 	// set too unless NoSetGroups.
 	Credential *syscall.Credential
-	// Pdeathsig is sent to the child when the Starter ends, also by kill -9 of
-	// the whole process. Zero sends none.
+	// Pdeathsig is sent to the child when this process ends, also by kill -9.
+	// Zero sends none.
 	Pdeathsig syscall.Signal
 	// Limits are set before the program executes, or right after where there is
 	// no vfork of ours: then it may see the caller's for an instant.
@@ -80,7 +81,7 @@ func (s *Spec) start() (int, error) {
 	if err != errNoVfork {
 		return 0, explain(s, err)
 	}
-	if pid, err = syscall.ForkExec(s.Path, s.args(), s.procAttr()); err != nil {
+	if pid, err = s.forkExec(); err != nil {
 		return 0, explain(s, err)
 	}
 	for _, l := range s.Limits {
@@ -90,4 +91,17 @@ func (s *Spec) start() (int, error) {
 		_ = unix.Prlimit(pid, l.Resource, &limit, nil)
 	}
 	return pid, nil
+}
+
+// forkExec is the standard library's way. The child inherits the mask of the
+// thread, which that of the process may have come with; see Exec.
+func (s *Spec) forkExec() (int, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	mask, err := setMask(unix.SIG_SETMASK, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _, _ = setMask(unix.SIG_SETMASK, mask) }()
+	return syscall.ForkExec(s.Path, s.args(), s.procAttr())
 }

@@ -5,16 +5,15 @@ import (
 	"errors"
 	"runtime"
 	"sync"
-
-	"golang.org/x/sys/unix"
 )
 
 // ErrStopped is the error of a start after the end of its [Starter].
 var ErrStopped = errors.New("the starter of processes has ended")
 
-// A Starter starts processes one after the other from a single thread. The
-// kernel ties Spec.Pdeathsig to the thread that started the child, and threads
-// of a Go program come and go, so this one lasts.
+// A Starter starts processes one after the other, on a goroutine of its own:
+// a start waits for the program's file. The kernel ties Spec.Pdeathsig to the
+// thread that started the child. Threads of a Go program do not end before it
+// does, unless a goroutine ends that is locked to one.
 type Starter struct {
 	reaper *Reaper
 
@@ -24,7 +23,7 @@ type Starter struct {
 	wake    chan struct{} // a token when something waits
 }
 
-// A job is done on the Starter's thread, or told that the Starter has ended.
+// A job is done by the Starter, or told that the Starter has ended.
 type job func(stopped bool)
 
 // NewStarter returns a Starter whose children reaper waits for. Both must be
@@ -33,29 +32,8 @@ func NewStarter(reaper *Reaper) *Starter {
 	return &Starter{reaper: reaper, wake: make(chan struct{}, 1)}
 }
 
-// Run starts what is asked for until ctx is done. Its end is that of its
-// thread: children with a Pdeathsig get it.
+// Run starts what is asked for until ctx is done.
 func (s *Starter) Run(ctx context.Context) error {
-	// The first thread of a process never ends. Held here for a moment, it
-	// cannot become the other goroutine's.
-	runtime.LockOSThread()
-	locked, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		runtime.LockOSThread() // for good: the runtime ends the thread with us
-		// Children inherit the mask of this thread, which that of the process
-		// may have come with; see Exec.
-		_ = setMask(unix.SIG_SETMASK, 0)
-		close(locked)
-		s.run(ctx)
-	}()
-	<-locked
-	runtime.UnlockOSThread()
-	<-ended
-	return nil
-}
-
-func (s *Starter) run(ctx context.Context) {
 	for {
 		select {
 		case <-s.wake:
@@ -66,7 +44,7 @@ func (s *Starter) run(ctx context.Context) {
 			for _, do := range s.take(true) {
 				do(true)
 			}
-			return
+			return nil
 		}
 	}
 }
@@ -100,9 +78,20 @@ func (s *Starter) Start(spec Spec, exited func(Exit)) (pid int, err error) {
 	return pid, err
 }
 
-// Do runs f on the thread that starts processes: what it changes of the thread
-// its later children inherit.
-func (s *Starter) Do(f func() error) (err error) {
+// Do runs f on one thread while no process is being started.
+func (s *Starter) Do(f func() error) error {
+	return s.doLocked(func() error {
+		defer runtime.UnlockOSThread()
+		return f()
+	})
+}
+
+// Confine runs f, which changes the thread it runs on, on the one thread that
+// starts all processes from then on, so that they inherit the change. They die
+// with the Starter, as that thread does, if they have a Pdeathsig.
+func (s *Starter) Confine(f func() error) error { return s.doLocked(f) }
+
+func (s *Starter) doLocked(f func() error) (err error) {
 	done := make(chan struct{})
 	s.do(func(stopped bool) {
 		defer close(done)
@@ -110,6 +99,7 @@ func (s *Starter) Do(f func() error) (err error) {
 			err = ErrStopped
 			return
 		}
+		runtime.LockOSThread()
 		err = f()
 	})
 	<-done

@@ -219,38 +219,49 @@ func TestStopWhileStartsWait(t *testing.T) {
 	}
 }
 
-// helpPdeathsig starts a child that dies with its Starter, prints its pid, and
-// ends only the Starter.
+// helpPdeathsig starts a child that dies with its parent, and says so.
 func helpPdeathsig() {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	reaper := NewReaper(nil)
 	starter := NewStarter(reaper)
 	go func() { _ = reaper.Run(context.Background()) }()
-	go func() { _ = starter.Run(ctx) }()
+	go func() { _ = starter.Run(context.Background()) }()
 	spec := helper("block")
-	spec.Pdeathsig = syscall.SIGTERM
-	exits := make(chan Exit, 1)
-	if _, err := starter.Start(spec, func(e Exit) { exits <- e }); err != nil {
+	spec.Pdeathsig, spec.Files = syscall.SIGKILL, []int{0, 1, 2}
+	if _, err := starter.Start(spec, func(e Exit) { fmt.Println("the child ended first:", e.Status) }); err != nil {
 		fmt.Println(err)
 		return
 	}
-	cancel()
-	fmt.Println((<-exits).Status.Signal())
+	fmt.Println("started")
+	helpBlock()
 }
 
-func TestPdeathsigFollowsTheStarter(t *testing.T) {
+func TestPdeathsigFollowsTheProcess(t *testing.T) {
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = helper("pdeathsig").Env
-	stdin, err := cmd.StdinPipe() // keeps the helper's child from its end
+	stdin, err := cmd.StdinPipe() // keeps both from their end
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stdin.Close()
-	out, err := cmd.Output()
-	if err != nil || strings.TrimSpace(string(out)) != "terminated" {
-		t.Errorf("the child ended with %q, %v, want terminated", out, err)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
 	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(stdout)
+	if line, err := lines.ReadString('\n'); err != nil || line != "started\n" {
+		t.Errorf("the helper said %q, %v", line, err)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	// The child holds the pipe too: its end is the pipe's.
+	if rest, err := io.ReadAll(lines); err != nil || len(rest) > 0 {
+		t.Errorf("the pipe ended with %q, %v", rest, err)
+	}
+	_ = cmd.Wait()
 }
 
 func BenchmarkStart(b *testing.B) {

@@ -31,8 +31,9 @@ const (
 type birth struct {
 	clone cloneArgs
 	all   uint64 // every signal
-	mask  uint64 // the parent's signal mask, which the child's program gets
+	mask  uint64 // the parent's signal mask
 	errno uintptr
+	none  uint64 // no signal: the mask of the child's program
 
 	path, dir *byte
 	args, env []*byte
@@ -97,7 +98,7 @@ func (s *Spec) vforkExec() (pid int, err error) {
 		b.step(uintptr(os.Getpid()), unix.SYS_GETPPID)
 	}
 	b.files(s.Files)
-	b.must(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&b.mask)), 0, sigsetSize)
+	b.must(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&b.none)), 0, sigsetSize)
 	b.step(anyResult, unix.SYS_EXECVE, uintptr(unsafe.Pointer(b.path)), uintptr(unsafe.Pointer(&b.args[0])), uintptr(unsafe.Pointer(&b.env[0])))
 
 	r := vfork(b, &b.steps[0])

@@ -221,7 +221,7 @@ func (s *session) run() error {
 	}()
 
 	if pool.ApparmorHat != "" {
-		if err := starter.Do(func() error { return proc.ChangeHat(pool.ApparmorHat) }); err != nil {
+		if err := starter.Confine(func() error { return proc.ChangeHat(pool.ApparmorHat) }); err != nil {
 			return err
 		}
 	}
