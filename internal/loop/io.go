@@ -50,3 +50,9 @@ func Accept(fd int) (int, unix.Errno) {
 func Close(fd int) {
 	_, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
 }
+
+// SetNonblock makes a pipe's descriptor non-blocking, of which access is the
+// one flag: unix.O_RDONLY or unix.O_WRONLY.
+func SetNonblock(fd, access int) {
+	_, _, _ = unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_SETFL, uintptr(access|unix.O_NONBLOCK))
+}

@@ -62,8 +62,9 @@ type Loop struct {
 
 	mu      sync.Mutex
 	posted  []func()
-	running []func() // the other half of the double buffer, owned by the loop
-	pending atomic.Bool
+	running []func()    // the other half of the double buffer, owned by the loop
+	pending atomic.Bool // something of posted does not wait
+	left    atomic.Bool // something of posted waits for a turn
 
 	got     int   // events that a wait found
 	failed  error // or why it could not
@@ -195,6 +196,15 @@ func (l *Loop) Post(f func()) {
 	}
 }
 
+// Leave is Post for what can wait: f runs before anything else in the next
+// turn, which comes with the next event and not for f's sake.
+func (l *Loop) Leave(f func()) {
+	l.mu.Lock()
+	l.posted = append(l.posted, f)
+	l.mu.Unlock()
+	l.left.Store(true)
+}
+
 // Stop makes Run return after the current turn. It may be called from any
 // goroutine.
 func (l *Loop) Stop() {
@@ -216,6 +226,9 @@ func (l *Loop) Run() error {
 			return err
 		}
 		l.now = time.Since(l.start)
+		if l.left.Load() {
+			l.runPosted()
+		}
 		for i := range l.events[:n] {
 			ev := &l.events[i]
 			s := &l.slots[ev.Fd]
@@ -224,7 +237,9 @@ func (l *Loop) Run() error {
 			}
 		}
 		l.fireTimers()
-		l.runPosted()
+		if l.pending.Load() {
+			l.runPosted()
+		}
 		if l.AfterBatch != nil {
 			l.AfterBatch()
 		}
@@ -293,10 +308,8 @@ func (l *Loop) setDeadline(timeout time.Duration) error {
 }
 
 func (l *Loop) runPosted() {
-	if !l.pending.Load() {
-		return
-	}
 	l.pending.Store(false)
+	l.left.Store(false)
 	l.mu.Lock()
 	l.posted, l.running = l.running[:0], l.posted
 	l.mu.Unlock()

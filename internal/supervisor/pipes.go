@@ -23,7 +23,7 @@ func (p *readPipe) open(l *loop.Loop, onReady func()) (child int, err error) {
 	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
 		return -1, fmt.Errorf("cannot create a pipe: %w", err)
 	}
-	_ = unix.SetNonblock(fds[0], true)
+	loop.SetNonblock(fds[0], unix.O_RDONLY)
 	p.fd, p.loop, p.onReady = fds[0], l, onReady
 	if err := l.Add(p.fd, p); err != nil {
 		_ = unix.Close(fds[0])
@@ -109,7 +109,7 @@ func (p *feedPipe) open(s *Supervisor, r *request, b *body) (child int, err erro
 	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
 		return -1, fmt.Errorf("cannot create a pipe: %w", err)
 	}
-	_ = unix.SetNonblock(fds[1], true)
+	loop.SetNonblock(fds[1], unix.O_WRONLY)
 	p.fd = fds[1]
 	p.feed()
 	return fds[0], nil

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"fmt"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,6 +26,21 @@ func (p *processes) start(spec proc.Spec, started func(pid int, err error), exit
 	p.starter.Go(spec, func(pid int, err error) {
 		closeAll(spec.Files)
 		p.loop.Post(func() { started(pid, err) })
+	}, func(exit proc.Exit) {
+		p.loop.Post(func() { exited(exit) })
+	})
+}
+
+// startQuietly is start for a process to which nothing needs to be said: that
+// it has started the loop hears in its next turn, for which nobody wakes it.
+// Whoever cannot wait for that sets urgent, and then calls [loop.Loop.Again].
+func (p *processes) startQuietly(spec proc.Spec, urgent *atomic.Bool, started func(pid int, err error), exited func(proc.Exit)) {
+	p.starter.Go(spec, func(pid int, err error) {
+		closeAll(spec.Files)
+		p.loop.Leave(func() { started(pid, err) })
+		if err != nil || urgent.Load() {
+			p.loop.Post(func() {})
+		}
 	}, func(exit proc.Exit) {
 		p.loop.Post(func() { exited(exit) })
 	})

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -42,6 +43,7 @@ type script struct {
 	exited bool
 	exit   proc.Exit
 	signal syscall.Signal // sent as soon as there is a pid
+	urgent atomic.Bool    // there is one to send
 	grace  *loop.Timer
 
 	stopped   pool.Reason // why the pool stopped it, zero if it did not
@@ -67,7 +69,7 @@ func (s *Supervisor) runScript(slot *pool.Worker, r *request) {
 		p.failed(err)
 		return
 	}
-	s.procs.start(s.spec(plan, files), p.started, p.onExit)
+	s.procs.startQuietly(s.spec(plan, files), &p.urgent, p.started, p.onExit)
 }
 
 // open makes the script's descriptors and returns its own ends, in order.
@@ -274,7 +276,12 @@ func (p *script) closePipes() {
 // kill signals the script and all it started in its group.
 func (p *script) kill(sig syscall.Signal) {
 	p.signal = sig
-	if p.pid == 0 || p.exited {
+	switch {
+	case p.exited:
+		return
+	case p.pid == 0:
+		p.urgent.Store(true)
+		p.s.loop.Again()
 		return
 	}
 	if err := proc.KillGroup(p.pid, sig); err != nil {
