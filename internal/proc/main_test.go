@@ -18,6 +18,7 @@ var helpers = map[string]func(){
 	"breed":     helpBreed,
 	"headless":  helpHeadless,
 	"pdeathsig": helpPdeathsig,
+	"signals":   helpSignals,
 	"drop":      helpDrop,
 	"title":     helpTitle,
 }
