@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"errors"
 	"runtime"
 	"syscall"
 
@@ -78,7 +79,7 @@ func (s *Spec) start() (int, error) {
 	if err == nil {
 		return pid, nil
 	}
-	if err != errNoVfork {
+	if !errors.Is(err, errNoVfork) {
 		return 0, explain(s, err)
 	}
 	if pid, err = s.forkExec(); err != nil {

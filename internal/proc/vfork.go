@@ -44,7 +44,10 @@ type birth struct {
 
 // cloneArgs is the kernel's struct clone_args (clone3(2)).
 type cloneArgs struct {
-	flags, pidFD, childTID, parentTID, exitSignal, stack, stackSize, tls, setTID, setTIDSize, cgroup uint64
+	flags      uint64
+	_          [3]uint64 // where pids would be put
+	exitSignal uint64
+	_          [6]uint64 // a stack, a thread's storage, chosen pids, a cgroup
 }
 
 // sigsetSize is the size of the kernel's signal sets, in bytes.
