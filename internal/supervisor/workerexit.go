@@ -118,7 +118,7 @@ func (w *worker) onExit(exit proc.Exit) {
 		line = idleLine(exit.PID, w.s.loop.Now()-w.startedAt)
 	}
 	w.explain(w.exitLevel(exit), line, &d)
-	if w.broken != nil {
+	if w.broken != nil && exit.Status.Signaled() { // else it ended by itself, and that broke it
 		line = fmt.Sprintf("child %d failed: %v", exit.PID, w.broken)
 	}
 	w.mourn(line)
