@@ -20,10 +20,10 @@ func (m *Master) crashed(sig syscall.Signal) {
 	if more := len(m.crashes) - g.EmergencyRestartThreshold; more > 0 {
 		m.crashes = m.crashes[more:]
 	}
-	if len(m.crashes) == g.EmergencyRestartThreshold && now-m.crashes[0] <= g.EmergencyRestartInterval {
+	if len(m.crashes) == g.EmergencyRestartThreshold && now-m.crashes[0] <= g.EmergencyRestartInterval && m.phase == phaseRunning {
 		m.crashes = nil
 		logfile.Printf(m.log, logfile.LevelWarning, "failed processes threshold (%d in %d sec) is reached, initiating reload",
 			g.EmergencyRestartThreshold, g.EmergencyRestartInterval/time.Second)
-		m.requestReload("", waiter{})
+		m.reloadOnce("", waiter{})
 	}
 }

@@ -289,6 +289,7 @@ func (m *Master) announceReady() {
 	m.tellAnnounced()
 	m.notify.ready()
 	m.monitor.start()
+	m.monitor.announce()
 }
 
 // tellAnnounced tells the supervisors that are ready that the log says so.

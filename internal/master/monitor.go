@@ -14,35 +14,39 @@ import (
 type monitor struct {
 	master   *Master
 	timer    *loop.Timer
-	interval time.Duration // as said in the log
-	said     bool
+	interval time.Duration
 	accepted uint64 // at the last report
 }
 
-// start begins to report, or goes on at another interval. php-fpm says what the
-// interval is also where it has nobody to report to; so do we in its place.
+// start begins to report, or goes on at another interval.
 func (n *monitor) start() {
 	m := n.master
 	interval := m.cfg.Global.SystemdInterval
-	if !m.notify.enabled() && !m.opts.PHP || n.said && n.interval == interval {
-		return
-	}
-	n.said, n.interval = true, interval
-	if n.timer != nil {
-		m.loop.Clear(n.timer)
-	}
-	if interval <= 0 {
-		logfile.Printf(m.log, logfile.LevelNotice, "systemd monitor disabled")
-		return
-	}
-	logfile.Printf(m.log, logfile.LevelNotice, "systemd monitor interval set to %dms", interval.Milliseconds())
-	if !m.notify.enabled() {
+	if !m.notify.enabled() || n.timer != nil && n.interval == interval {
 		return
 	}
 	if n.timer == nil {
 		n.timer = loop.NewTimer(n.report)
 	}
-	n.again()
+	n.interval = interval
+	m.loop.Clear(n.timer)
+	if interval > 0 {
+		n.again()
+	}
+}
+
+// announce writes php-fpm's line about the interval, which follows each "ready
+// to handle connections". php-fpm has it without systemd as well, and so has a
+// service in its place.
+func (n *monitor) announce() {
+	m := n.master
+	switch interval := m.cfg.Global.SystemdInterval; {
+	case !m.notify.enabled() && !m.opts.PHP:
+	case interval <= 0:
+		logfile.Printf(m.log, logfile.LevelNotice, "systemd monitor disabled")
+	default:
+		logfile.Printf(m.log, logfile.LevelNotice, "systemd monitor interval set to %dms", interval.Milliseconds())
+	}
 }
 
 func (n *monitor) again() {

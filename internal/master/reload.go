@@ -47,6 +47,12 @@ func (m *Master) requestReload(only string, w waiter) {
 		return
 	}
 	logfile.Printf(m.log, logfile.LevelNotice, "Reloading in progress ...")
+	m.reloadOnce(only, w)
+}
+
+// reloadOnce begins a reload, or has the one under way followed by another. The
+// service must not be ending.
+func (m *Master) reloadOnce(only string, w waiter) {
 	if m.reload != nil {
 		m.reload.queue(only, w)
 		return
@@ -278,6 +284,7 @@ func (m *Master) announceReload(r *reload) {
 	}
 	m.announceRunning()
 	logfile.Printf(m.log, logfile.LevelNotice, "ready to handle connections")
+	m.monitor.announce()
 }
 
 // inheritedLines are php-fpm's lines for the sockets of the pools.
