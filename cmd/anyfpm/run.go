@@ -18,7 +18,8 @@ func (a *app) newRun() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run a service",
-		Long: `Run serves the pools of a configuration until it is told to stop.
+		Long: `Run serves the pools of a configuration until it is told to stop. It stays in the
+foreground, unless -D says otherwise.
 
 Without a configuration it serves a directory, for browsers over HTTP and for
 web servers over FastCGI: executable files are run as CGI scripts, others are
@@ -39,6 +40,7 @@ ran, 78 the configuration or what it asks for is not possible.`,
 			if http != "" || fcgi != "" || root != "" {
 				return usageError(errors.New("--http, --listen and --root are for a service without -y"))
 			}
+			flags.foreground = true
 			return flags.serve(a)
 		},
 	}

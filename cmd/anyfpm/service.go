@@ -24,6 +24,7 @@ type serviceFlags struct {
 	configFlags
 	pid         string
 	daemonize   *bool // nil leaves it to the configuration
+	foreground  bool  // unless daemonize is set, whatever the configuration says
 	forceStderr bool
 	// For php-cgi.
 	phpINI   string
@@ -170,6 +171,9 @@ type service struct {
 func (f *serviceFlags) runService(a *app, s service) error {
 	ready, environ, isDaemon := master.Daemon(a.environ)
 	if f.background(s) && !isDaemon {
+		if s.cfg.Global.ErrorLog == "" && f.path != "" {
+			return &exit{code: exitConfig, err: errors.New("a service in the background needs a log of its own: set error_log")}
+		}
 		if err := master.Daemonize(a.args, environ); err != nil {
 			// The service has said on standard error what is wrong.
 			return &exit{code: exitSoftware, err: err, silent: true}
@@ -210,7 +214,7 @@ func (f *serviceFlags) background(s service) bool {
 	case f.daemonize != nil:
 		return *f.daemonize
 	default:
-		return s.cfg.Global.Daemonize
+		return s.cfg.Global.Daemonize && !f.foreground
 	}
 }
 

@@ -1,11 +1,13 @@
 package config
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -94,6 +96,29 @@ ERROR: [pool c] unable to set listen address as it's already used in another poo
 	}
 	if got := err.(*Errors).Trailer(); got != "failed to load configuration file 'main.conf'" {
 		t.Errorf("trailer: %s", got)
+	}
+}
+
+// The default log file is not an ordinary user's to write.
+func TestErrorLogOfAnOrdinaryUser(t *testing.T) {
+	const text = "[a]\nlisten = 9000\npm = ondemand\npm.max_children = 1\n"
+	opt := unprivileged()
+	opt.System.CreateLog = func(path string) error { return &fs.PathError{Op: "open", Path: path, Err: syscall.EACCES} }
+	c, notices, err := Load(write(t, text), opt)
+	if err != nil || c.Global.ErrorLog != "" {
+		t.Fatalf("got %+v, %v", c, err)
+	}
+	want := "no error_log is set and /var/log/anyfpm.log cannot be opened (Permission denied (13)): the log goes to standard error"
+	if len(notices) != 1 || notices[0].Text != want {
+		t.Errorf("got notices %v, want %s", notices, want)
+	}
+	opt.PHP = true
+	if _, _, err := Load(write(t, text), opt); err == nil {
+		t.Error("no fault in php-fpm's place")
+	}
+	opt.PHP = false
+	if _, _, err := Load(write(t, "error_log = /var/log/anyfpm.log\n"+text), opt); err == nil {
+		t.Error("no fault although the log was asked for")
 	}
 }
 

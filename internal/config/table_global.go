@@ -20,7 +20,8 @@ var globalFiles = group{
 			value:     inGlobal(text, func(g *Global) *string { return &g.ErrorLog }),
 			otherwise: "`log/php-fpm.log` when started as php-fpm or with `--php`, else `log/anyfpm.log`",
 			about: "The file of the event log, or `syslog`. A relative path is below the prefix or, without `-p`, below `/var`. " +
-				"The file is created with mode 0600 when it is missing.",
+				"The file is created with mode 0600 when it is missing. The log of an ordinary user who sets none goes to standard error " +
+				"if the default cannot be opened.",
 		},
 		{
 			name:      "syslog.ident",
@@ -108,7 +109,7 @@ var globalProcesses = group{
 			name:     "daemonize",
 			value:    inGlobal(boolean, func(g *Global) *bool { return &g.Daemonize }),
 			standard: "yes",
-			about:    "Whether the master goes into the background. `-D` and `-F` on the command line win.",
+			about:    "Whether the master goes into the background. `-D` and `-F` on the command line win, and `anyfpm run` stays in the foreground without `-D`.",
 		},
 		{
 			name:     "rlimit_files",

@@ -107,7 +107,11 @@ func (l *loader) checkErrorLog() {
 		g.SyslogIdent = own
 	}
 	if !g.given.has("error_log") {
-		g.ErrorLog = "log/" + own + ".log"
+		g.ErrorLog = l.fullPath("log/"+own+".log", nil, statePrefix)
+		if !l.opt.PHP && !l.opt.Root {
+			l.tryErrorLog()
+			return
+		}
 	}
 	if strings.EqualFold(g.ErrorLog, "syslog") {
 		g.ErrorLog = "syslog"
@@ -117,6 +121,19 @@ func (l *loader) checkErrorLog() {
 	if err := l.createLog(g.ErrorLog); err != nil && l.sound(nil, "error_log") {
 		l.globalFault("error_log", fmt.Sprintf("failed to open error_log (%s): %s", g.ErrorLog, errno(err)))
 	}
+}
+
+// tryErrorLog has the log of an ordinary user go to standard error if the
+// default file is not to be had: /var/log is root's.
+func (l *loader) tryErrorLog() {
+	g := &l.config.Global
+	err := l.createLog(g.ErrorLog)
+	if err == nil {
+		return
+	}
+	l.notice(place{file: l.config.Path}, NoticeLevel, nil,
+		fmt.Sprintf("no error_log is set and %s cannot be opened (%s): the log goes to standard error", g.ErrorLog, errno(err)))
+	g.ErrorLog = ""
 }
 
 // createLog creates a log file, unless the configuration could not even be

@@ -36,8 +36,11 @@ type NotRunningError struct {
 	Err  error
 }
 
-// Error names the socket.
+// Error names the socket, if there is one.
 func (e *NotRunningError) Error() string {
+	if e.Path == "" {
+		return "the service has no control socket, its configuration sets neither pid nor control.listen"
+	}
 	return fmt.Sprintf("no service answers at %s: %v", e.Path, e.Err)
 }
 
