@@ -95,6 +95,61 @@ func TestExec(t *testing.T) {
 	}
 }
 
+// A process that becomes another program again and again while it is looked at,
+// and then is killed, is shown as what it is or not at all.
+func TestChangingProcess(t *testing.T) {
+	dir := t.TempDir()
+	python, perl := filepath.Join(dir, "p.py"), filepath.Join(dir, "p.pl")
+	for name, text := range map[string]string{
+		python: "import os, sys\ndef in_python(n):\n  for i in range(100000): pass\n  if n: os.execv('/usr/bin/perl', ['perl', sys.argv[1], sys.argv[0], str(n)])\n  print('END', flush=True); sys.stdin.read()\nin_python(int(sys.argv[2]))\n",
+		perl:   "sub in_perl { my ($py, $n) = @_; for (1..100000) { $a++ } exec '/usr/bin/python3', $py, $0, $n - 1 }\nin_perl(@ARGV);\n",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command("/usr/bin/python3", python, perl, "20")
+	_, stdout := pipes(t, cmd)
+	target, err := Open(cmd.Process.Pid, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func() Report {
+		r := target.Report(t.Context())
+		for _, s := range r.Stacks {
+			language, _, _ := strings.Cut(s.Runtime, " ")
+			for _, f := range s.Frames {
+				if f.Func == "in_python" && language != "python" || f.Func == "main::in_perl" && language != "perl" {
+					t.Errorf("a stack of %s has %v", s.Runtime, f)
+				}
+			}
+		}
+		if len(r.Stacks) == 0 && len(r.Notes) == 0 && r.Wait.State == "" {
+			t.Errorf("a report of nothing: %+v", r)
+		}
+		return r
+	}
+	said := make(chan string, 1)
+	go func() {
+		line, _ := stdout.ReadString('\n')
+		said <- line
+	}()
+	for len(said) == 0 {
+		look()
+	}
+	if line := <-said; line != "END\n" {
+		t.Fatalf("the program said %q", line)
+	}
+	if r := look(); !hasFrame(r, "in_python") {
+		t.Errorf("in the end: %+v", r)
+	}
+	go cmd.Process.Kill()
+	eventually(t, "the process has ended", func() bool {
+		r := look()
+		return len(r.Stacks) == 0 && r.Wait.State == "Z" // nobody has waited for it
+	})
+}
+
 func pipes(t *testing.T, cmd *exec.Cmd) (io.WriteCloser, *bufio.Reader) {
 	t.Helper()
 	stdin, err := cmd.StdinPipe()

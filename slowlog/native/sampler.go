@@ -26,8 +26,8 @@ func (s *Sampler) Walk(m *procmem.Memory, limits stack.Limits) ([]stack.Stack, e
 	tids := s.FS.Threads(s.PID)
 	for _, tid := range tids[:min(len(tids), limits.Threads)] {
 		call, err := s.FS.Syscall(s.PID, tid)
-		if err != nil {
-			continue // it has ended
+		if err != nil || !call.Running && call.PC == 0 {
+			continue // it has ended, and may not have been waited for
 		}
 		st := stack.Stack{Runtime: Name, TID: tid}
 		if call.Running {
