@@ -258,7 +258,7 @@ func (m *Master) adopt() error {
 
 // start is the first thing that happens on the loop.
 func (m *Master) start() {
-	m.opts.SetTitle(fmt.Sprintf("anyfpm: master process (%s)", m.cfg.Path))
+	m.setTitle()
 	m.errors.launched()
 	m.announceRunning()
 	m.opts.Ready()
@@ -274,6 +274,15 @@ func (m *Master) start() {
 			}
 		})
 	}
+}
+
+// setTitle makes ps show the service; in php-fpm's place as scripts look for it.
+func (m *Master) setTitle() {
+	name := "anyfpm"
+	if m.opts.PHP {
+		name = "php-fpm"
+	}
+	m.opts.SetTitle(fmt.Sprintf("%s: master process (%s)", name, m.cfg.Path))
 }
 
 func (m *Master) announceRunning() {

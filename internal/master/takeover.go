@@ -199,7 +199,7 @@ func stateNamed[S interface {
 func (m *Master) resume(i *inheriting) {
 	e := i.estate
 	m.settleEstate(i)
-	m.opts.SetTitle(fmt.Sprintf("anyfpm: master process (%s)", m.cfg.Path))
+	m.setTitle()
 	m.announced = true
 	for k := range m.links() {
 		k.listen()

@@ -66,7 +66,7 @@ func TestDebiansConfiguration(t *testing.T) {
 	if err := syscall.Stat(socket, &st); err != nil || st.Uid != 33 || st.Gid != 33 || st.Mode&0o777 != 0o660 {
 		t.Errorf("the socket is of %d:%d with mode %o, %v", st.Uid, st.Gid, st.Mode&0o777, err)
 	}
-	if title, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.PID)); err != nil || !strings.Contains(string(title), "master process ("+dir+"/php-fpm.conf)") {
+	if title, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.PID)); err != nil || !strings.Contains(string(title), "php-fpm: master process ("+dir+"/php-fpm.conf)") {
 		t.Errorf("ps shows %q, %v", title, err)
 	}
 
