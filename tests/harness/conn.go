@@ -166,6 +166,18 @@ func (c *Conn) ExpectClosed() {
 	}
 }
 
+// ClosedWithin says whether the other side closes within the given time. It
+// must not say anything.
+func (c *Conn) ClosedWithin(d time.Duration) bool {
+	c.t.Helper()
+	rec, err := c.next(d)
+	var timeout net.Error
+	if err == nil {
+		c.t.Fatalf("expected nothing, got %+v", rec)
+	}
+	return !errors.As(err, &timeout) || !timeout.Timeout()
+}
+
 // ExpectOpen fails the test when the other side closes or says anything
 // within the given time.
 func (c *Conn) ExpectOpen(during time.Duration) {

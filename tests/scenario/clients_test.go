@@ -63,6 +63,26 @@ func TestSilentClients(t *testing.T) {
 	silent.ExpectClosed()
 }
 
+// A client that sends a byte a second is not waited for any longer than one
+// that sends nothing more: 10 s for all of PARAMS.
+func TestDrippingClient(t *testing.T) {
+	t.Parallel()
+	d := suite.Start(t, oneWorker)
+	request := d.Request(harness.Request{Path: "/works.sh"}).Bytes(1)
+	c := d.Dial()
+	began := time.Now()
+	for _, b := range request {
+		if _, err := c.Write([]byte{b}); err != nil || c.ClosedWithin(time.Second) {
+			break
+		}
+		if time.Since(began) > harness.Patience+5*time.Second {
+			t.Fatal("the connection is still open")
+		}
+	}
+	d.Log.Expect(`WARNING: \[pool www\] client did not send its request in time, connection closed`)
+	d.ExpectWorks()
+}
+
 // A client that reads a byte now and then holds its own worker and not the
 // supervisor, whose memory stays bounded.
 func TestSlowReader(t *testing.T) {
