@@ -11,6 +11,10 @@ const (
 	// run, and turns how often: 20 ms in all.
 	turn  = time.Millisecond
 	turns = 20
+	// enoughTime is how long the walks over a process may take together, up to
+	// the end of the last: that takes a millisecond at most, unless it is led
+	// astray.
+	enoughTime = time.Second
 )
 
 // asleep implements activity.
@@ -40,3 +44,6 @@ func (p *program) wait(n int) bool {
 	<-time.After(turn)
 	return true
 }
+
+// late implements activity.
+func (p *program) late() bool { return time.Since(p.began) > enoughTime }

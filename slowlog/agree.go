@@ -33,6 +33,9 @@ type activity interface {
 	used() time.Duration
 	// wait lets some time pass, the n-th time, unless that was often enough.
 	wait(n int) bool
+	// late reports whether it was looked at for long enough: its memory may be
+	// made to lead a walk round and round.
+	late() bool
 }
 
 // agree walks the stacks of a process until it is sure of them.
@@ -54,7 +57,7 @@ func agree(s stack.Sampler, m *procmem.Memory, limits stack.Limits, process acti
 	found, err := s.Walk(m, limits)
 	var views [][]stack.Stack
 	seen := process.used()
-	for n, waits := 0, 0; n < maxWalks && len(views) < enough; {
+	for n, waits := 0, 0; n < maxWalks && len(views) < enough && !process.late(); {
 		before := process.used()
 		changed, refreshErr := m.Refresh()
 		asleep := process.asleep()

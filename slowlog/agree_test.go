@@ -105,6 +105,7 @@ type doing struct {
 	sleeps bool
 	runs   bool
 	still  int
+	looks  int // before it is late, 0: any number
 	clock  time.Duration
 }
 
@@ -115,6 +116,11 @@ func (d *doing) used() time.Duration {
 		d.clock++
 	}
 	return d.clock
+}
+
+func (d *doing) late() bool {
+	d.looks--
+	return d.looks == 0
 }
 
 func (d *doing) wait(n int) bool {
@@ -140,6 +146,7 @@ func TestAgree(t *testing.T) {
 		"runs":                  {[]string{"f:2 main:1", "f:2 main:1", "main:3"}, true, doing{runs: true}, "main:1", "", 1 + enough},
 		"fails now and then":    {[]string{"error", "error", "f:2 main:1"}, true, doing{runs: true}, "f:2 main:1", "", 2 + enough},
 		"always fails":          {[]string{"error"}, true, doing{runs: true}, "", "scripted", 1 + maxWalks},
+		"leads walks astray":    {[]string{"f:2 main:1"}, true, doing{runs: true, looks: 3}, "", errMoving.Error(), 3},
 		"sleeps and fails":      {[]string{"error"}, false, doing{sleeps: true}, "", "scripted", 1},
 		"has nothing in common": {[]string{"f:2 main:1", "f:2 main:1", "g:3 other:1"}, true, doing{runs: true}, "", errMoving.Error(), 1 + enough},
 	} {

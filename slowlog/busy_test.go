@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/anyfpm/anyfpm/internal/procfs"
 	"github.com/anyfpm/anyfpm/slowlog/internal/golden"
@@ -136,6 +137,7 @@ func busyLoop(t *testing.T, i golden.Interpreter, samples int) {
 	var cut, failed int
 	wrong := map[string]int{}
 	for range samples {
+		p.began = time.Now()
 		stacks, err := agree(p.sampler, p.memory, limits, p)
 		switch {
 		case err != nil:

@@ -3,6 +3,7 @@ package slowlog
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/anyfpm/anyfpm/internal/elfmem"
 	"github.com/anyfpm/anyfpm/internal/procfs"
@@ -22,6 +23,7 @@ type program struct {
 	objects []procfs.Object
 	sampler stack.Sampler // nil: no interpreter that can be read
 	reason  error         // why not, if there is one
+	began   time.Time     // the walks that are under way
 	// One of them is made when it is needed.
 	golang *golang.Program
 	native stack.Sampler
@@ -103,6 +105,7 @@ func (p *program) symbols(o procfs.Object) []native.Symbol {
 // settle walks stacks until they are certain. Walks are compared from the
 // outermost frame inwards, so all frames are needed until then.
 func (p *program) settle(s stack.Sampler, opt Options) ([]stack.Stack, error) {
+	p.began = time.Now()
 	stacks, err := agree(s, p.memory, stack.Limits{Frames: MaxFrames, Threads: opt.Threads}, p)
 	if err != nil {
 		return nil, fmt.Errorf("the stack of %s cannot be read: %w", s.Name(), err)
