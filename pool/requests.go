@@ -70,12 +70,14 @@ func (p *Pool) Responded(now time.Duration, r *Request) []Action {
 		return p.out
 	}
 	r.look.leave()
+	p.backoff.served(r.worker.started)
 	if !p.cfg.TerminateTrackFinished {
 		r.line.leave()
 	}
 	if w := r.worker; w.open == 0 {
 		p.stepWorker(w, workerRespond)
 	}
+	p.settle()
 	return p.out
 }
 

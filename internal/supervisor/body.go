@@ -125,7 +125,7 @@ func (b *body) rewind() bool {
 	if b.got != int64(len(b.mem))+b.size {
 		return false
 	}
-	b.off, b.read, b.handed = 0, 0, false
+	b.off, b.read, b.handed, b.unwanted = 0, 0, false, false
 	return true
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -44,6 +45,14 @@ func (w *worker) openControl() (ends controlEnds, err error) {
 	}
 	ends.stderr, err = w.stderr.open(w.s.loop, w.readOutput)
 	return ends, err
+}
+
+// loseControl undoes openControl for a worker that does not exist yet.
+func (w *worker) loseControl() {
+	for len(w.links) > 0 {
+		w.links[len(w.links)-1].close()
+	}
+	w.stderr.close()
 }
 
 func (e controlEnds) list() []int { return []int{e.control, e.stdout, e.stderr} }
@@ -108,7 +117,7 @@ func (l *link) begin(r *request) error {
 	if err != nil {
 		return fmt.Errorf("cannot send a request to worker %d: %w", l.w.pid, err)
 	}
-	l.sent = n
+	l.sent, l.fresh = n, false
 	return nil
 }
 
@@ -130,9 +139,17 @@ func (l *link) readStdout() {
 // mute ends the response of a script that can say nothing more: its worker's
 // connection and stdout are closed. The script may go on working, as with CGI.
 func (l *link) mute() {
-	if l.severed && l.stdout.fd < 0 {
-		l.w.expectExit() // which says how it ended
+	if !l.severed || l.stdout.fd >= 0 || l.w.gone {
+		return
 	}
+	// Its exit, which says how it ended, mostly comes at once. One that was
+	// killed has closed all this, too, and must not be taken for one that works
+	// on: without a header nobody waits for the difference.
+	patience := time.Second
+	if l.r == nil || !l.r.resp.began {
+		patience = leavePatience
+	}
+	l.s.loop.Set(l.w.timer, l.s.loop.Now()+patience)
 }
 
 // worksOn ends the response of a script that can say nothing more but did not

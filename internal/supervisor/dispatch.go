@@ -81,10 +81,9 @@ func (s *Supervisor) grant(w *pool.Worker, r *request) {
 	r.updatePause()
 }
 
-// retry prepares for a second attempt: the first worker died before its
-// first byte.
+// retry prepares for a second attempt: nothing came of the first.
 func (r *request) retry() {
-	r.log().Warn("worker died before it answered, request is tried once more",
+	r.log().Warn("worker gave no answer, request is tried once more",
 		r.attr(), slog.String("cause", r.cause))
 	r.resp.reset()
 	r.messages = phpMessages{}

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -30,6 +31,7 @@ type link struct {
 
 	out      []byte // bytes for the worker, out[sent:] not yet written
 	sent     int
+	fresh    bool // nothing of r is written yet
 	blocked  bool // a write said EAGAIN, Writable is to come
 	readable bool // a read may find something
 	hup      bool // the worker has closed; unread bytes may be left
@@ -68,9 +70,12 @@ func (s *Supervisor) addLink(w *worker, fd int) (*link, error) {
 // serve hands r to the worker.
 func (l *link) serve(r *request) {
 	l.r, r.link = r, l
-	l.ended, l.finished, l.inputDone = false, false, false
+	l.ended, l.finished, l.inputDone, l.fresh = false, false, false, true
 	if l.s.runner.Wiring() == runner.Control {
-		if err := l.begin(r); err != nil {
+		if err := l.begin(r); errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
+			l.unread()
+			return
+		} else if err != nil {
 			l.broken(err)
 			return
 		}
@@ -120,6 +125,9 @@ func (l *link) flush() {
 				return
 			}
 			l.blocked = true
+		case errno != 0 && l.sent == 0 && l.fresh && l.r != nil:
+			l.unread()
+			return
 		case errno != 0:
 			// A program may close its side without reading all of the body;
 			// what it has said, or its end, is still to be read.
@@ -127,12 +135,29 @@ func (l *link) flush() {
 			l.sent = len(l.out)
 		default:
 			l.sent += n
+			l.fresh = false
 		}
 	}
 	if l.sent == len(l.out) && l.out != nil {
 		l.s.release(l.out)
 		l.out, l.sent = nil, 0
 	}
+}
+
+// unread takes back a request from a connection that the worker had closed
+// before. A FastCGI program may do that at any time between requests and gets it
+// over another one; an interpreter that does is about to be gone.
+func (l *link) unread() {
+	r, w := l.r, l.w
+	whole := r.unseen()
+	if w.s.runner.Wiring() == runner.Listener && whole {
+		l.r, r.link = nil, nil
+		l.close()
+		w.serve(r)
+		return
+	}
+	l.close()
+	w.expectExit()
 }
 
 // Ready implements loop.Handler.

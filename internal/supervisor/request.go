@@ -41,6 +41,7 @@ type request struct {
 	remote  netip.Addr // the web server's address; not valid for unix sockets
 	outcome status.Outcome
 	cause   string // why its worker is gone
+	again   bool   // its worker gets it over a second connection
 
 	reported        bool          // ended was called
 	logged          bool          // the access log has it

@@ -41,6 +41,9 @@ type worker struct {
 	exiting   bool // its process is gone
 	parted    bool // package pool counts it no more
 	inline    int  // the longest body that may be sent inline
+	again     bool // a second zygote forks it
+	crashed   bool // killed by somebody else
+	refused   bool // it did not accept a connection
 	gone      bool
 	broken    error          // why it was given up
 	signal    syscall.Signal // the strongest that was sent
@@ -60,13 +63,8 @@ func (w *worker) serve(r *request) {
 	if n := len(w.idle); n > 0 {
 		l = w.idle[n-1]
 		w.idle = w.idle[:n-1]
-	} else {
-		var err error
-		if l, err = w.s.connect(w); err != nil {
-			r.worker, r.cause = w, err.Error()
-			w.fail(err)
-			return
-		}
+	} else if l = w.newLink(r); l == nil {
+		return
 	}
 	r.worker = w
 	if w.s.cfg.RunnerConcurrency <= 1 && w.s.sample(w.s.loop.Now()) {
@@ -75,6 +73,32 @@ func (w *worker) serve(r *request) {
 		w.stopwatch.reset()
 	}
 	l.serve(r)
+}
+
+// newLink connects to the worker for a request. Without success the worker's
+// exit has the request tried again, whatever it is: nobody has seen it.
+func (w *worker) newLink(r *request) *link {
+	if w.s.runner.Wiring() == runner.Control { // its only connection is lost
+		r.worker, r.cause = w, fmt.Sprintf("child %d has closed its connection", w.pid)
+		r.unseen()
+		w.expectExit()
+		return nil
+	}
+	l, err := w.s.connect(w)
+	if err != nil {
+		r.worker, r.cause = w, err.Error()
+		r.unseen()
+		w.refused = true
+		w.fail(err)
+	}
+	return l
+}
+
+// unseen permits to try a request again that no worker has read a byte of, and
+// tells whether all of it is still there.
+func (r *request) unseen() bool {
+	r.lease.Retryable = r.body.rewind() && r.data.rewind()
+	return r.lease.Retryable
 }
 
 // said takes FCGI_STDERR of a request.

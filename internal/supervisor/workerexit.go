@@ -17,14 +17,22 @@ import (
 	"github.com/anyfpm/anyfpm/status"
 )
 
-// exitPatience is how long after its connection a worker's exit may come.
-const exitPatience = 200 * time.Millisecond
+const (
+	// exitPatience is how long after its connection a worker's exit may come.
+	exitPatience = 200 * time.Millisecond
+	// crashPause is how long a request of a worker that was killed waits until
+	// it is tried again. What has killed one worker may be killing all of them
+	// at this moment, and a request has two attempts only.
+	crashPause = 50 * time.Millisecond
+)
 
 // waited is called when the answer to the probe, or the exit that should
 // follow a lost connection, did not come in time.
 func (w *worker) waited() {
 	switch {
-	case w.gone, w.worksOn():
+	case w.gone:
+		w.part()
+	case w.worksOn():
 	case w.isLeaving, w.s.runner.Wiring() == runner.Control:
 		w.kill(syscall.SIGKILL)
 	case !w.isReady:
@@ -54,20 +62,28 @@ func (w *worker) expectExit() {
 var errClosed = errors.New("it closed the connection without END_REQUEST")
 
 // abandoned ends the requests whose connection the worker has closed while it
-// lives on.
+// lives on. It may have closed it before it saw the request, which is then worth
+// another.
 func (w *worker) abandoned() {
-	for _, l := range w.lost {
+	lost := w.lost
+	w.lost = nil
+	for _, l := range lost {
 		r := l.r
 		if r == nil {
 			continue
 		}
 		l.r, r.link = nil, nil
 		r.cause = fmt.Sprintf("child %d failed: %v", w.pid, errClosed)
+		if r.lease.Retryable && !r.again && r.body.rewind() && r.data.rewind() {
+			r.again = true
+			r.retry()
+			w.serve(r)
+			continue
+		}
 		r.outcome = status.WorkerDied
 		r.bereaved()
 		r.released()
 	}
-	w.lost = nil
 }
 
 // fail gives up a worker that can not be spoken to: it is killed, and its
@@ -118,12 +134,13 @@ func (w *worker) onExit(exit proc.Exit) {
 		line = idleLine(exit.PID, w.s.loop.Now()-w.startedAt)
 	}
 	w.explain(w.exitLevel(exit), line, &d)
+	cause := line
 	if w.broken != nil && exit.Status.Signaled() { // else it ended by itself, and that broke it
-		line = fmt.Sprintf("child %d failed: %v", exit.PID, w.broken)
+		cause = fmt.Sprintf("child %d failed: %v", exit.PID, w.broken)
 	}
-	w.mourn(line)
+	w.mourn(cause)
 	if !w.isReady {
-		w.s.lastFailure = line
+		w.s.lastFailure = cause
 		if w.stopped == pool.StartTimeout {
 			w.s.lastFailure = fmt.Sprintf("child %d was not ready within runner.start_timeout (%v)", exit.PID, w.s.cfg.RunnerStartTime)
 		}
@@ -132,6 +149,7 @@ func (w *worker) onExit(exit proc.Exit) {
 		}
 	}
 	if exit.Status.Signaled() && w.signal == 0 {
+		w.crashed = true
 		w.s.events.Crashed(exit.PID, exit.Status.Signal())
 	}
 	// Whatever the worker left in its group must not outlive it.
@@ -143,8 +161,9 @@ func (w *worker) onExit(exit proc.Exit) {
 func (w *worker) mourn(cause string) {
 	for _, links := range [...][]*link{w.links, w.lost} {
 		for _, l := range links {
-			if l.r != nil {
-				l.r.cause = cause
+			if r := l.r; r != nil {
+				r.cause = cause
+				r.lease.Retryable = r.lease.Retryable && r.body.rewind() && r.data.rewind()
 			}
 		}
 	}
@@ -205,6 +224,11 @@ func (w *worker) retire() {
 	w.lost = nil
 	if w.socket != "" {
 		_ = unix.Unlink(w.socket)
+	}
+	if (w.crashed || w.refused) && w.lease.State() == pool.StateBusy {
+		w.crashed, w.refused = false, false
+		w.s.loop.Set(w.timer, w.s.loop.Now()+crashPause)
+		return
 	}
 	w.part()
 }

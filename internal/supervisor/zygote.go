@@ -146,6 +146,7 @@ func (z *zygote) Ready(loop.Ready) {
 			z.s.loop.Forget(z.fd)
 			loop.Close(z.fd)
 			z.fd = -1
+			z.forget()
 			z.s.loop.Set(z.timer, z.s.loop.Now()+exitPatience)
 			return
 		}
@@ -234,17 +235,29 @@ func (z *zygote) onExit(exit proc.Exit) {
 	z.die(errors.New(reason))
 }
 
-// die ends the workers that are not forked yet; those that are live on.
+// forget has the next worker forked by another zygote.
+func (z *zygote) forget() {
+	if z.s.zygote == z {
+		z.s.zygote = nil
+	}
+}
+
+// die ends the workers that are not forked yet. If the zygote was sound until
+// now, another forks them.
 func (z *zygote) die(err error) {
 	z.gone = true
 	z.s.loop.Clear(z.timer)
 	z.close()
-	if z.s.zygote == z {
-		z.s.zygote = nil
-	}
+	z.forget()
 	orphans := append(z.waiting, z.forking...)
 	z.waiting, z.forking = nil, nil
 	for _, w := range orphans {
+		if z.ready && !w.again && !w.s.closing {
+			w.again = true
+			w.loseControl()
+			w.s.fork(w)
+			continue
+		}
 		w.cannotStart(err)
 	}
 }

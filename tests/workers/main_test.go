@@ -15,8 +15,10 @@ import (
 
 var suite harness.Suite
 
-// outputMiB is how long a long response is.
-var outputMiB = flag.Int("output", 64, "length of a long response in `MiB`")
+var (
+	outputMiB = flag.Int("output", 64, "length of a long response in `MiB`")
+	crashes   = flag.Int("crashes", 5, "how many `times` all workers crash")
+)
 
 func TestMain(m *testing.M) { os.Exit(suite.Run(m)) }
 
