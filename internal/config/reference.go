@@ -9,7 +9,7 @@ import (
 	"unicode"
 )
 
-//go:generate go test -run TestReference -update
+//go:generate go test -run TestReference|TestCompatibility -update
 
 // referenceIntro is the part of the reference that is not in the table.
 //

@@ -78,7 +78,7 @@ func environment(pool *config.Pool, user *proc.User) []string {
 	for _, kv := range pool.Env {
 		set(kv.Key, kv.Value)
 	}
-	if user != nil && user.Name != "" {
+	if user != nil && user.Name != "" && !isNumber(pool.User) { // as in php-fpm, a number has neither
 		set("USER", user.Name)
 		set("HOME", user.Home)
 	}
@@ -91,6 +91,11 @@ func environment(pool *config.Pool, user *proc.User) []string {
 		}
 	}
 	return env
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 64)
+	return err == nil
 }
 
 // limitFiles arranges that processes are born with rlimit_files. A Go program

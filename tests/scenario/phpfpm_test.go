@@ -142,7 +142,7 @@ var (
 	logTime  = regexp.MustCompile(`^\[\d\d-\w{3}-\d{4} \d\d:\d\d:\d\d\] `)
 	logPID   = regexp.MustCompile(`(child|pid|fd=) ?\d+`)
 	logAfter = regexp.MustCompile(`\d+\.\d+ sec`)
-	logPath  = regexp.MustCompile(`/tmp/anyfpm-\d+/`)
+	boxPath  = regexp.MustCompile(`/tmp/anyfpm-\d+`)
 )
 
 // lines are those of a log without what differs from run to run.
@@ -158,7 +158,7 @@ func lines(log []string, unordered bool) string {
 		line = logTime.ReplaceAllString(line, "[TIME] ")
 		line = logPID.ReplaceAllString(line, "$1 N")
 		line = logAfter.ReplaceAllString(line, "T sec")
-		all = append(all, logPath.ReplaceAllString(line, "/BOX/"))
+		all = append(all, boxPath.ReplaceAllString(line, "/BOX"))
 	}
 	if unordered {
 		slices.Sort(all)

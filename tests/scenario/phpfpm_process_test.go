@@ -1,0 +1,81 @@
+//go:build integration
+
+package scenario
+
+import (
+	"testing"
+
+	"github.com/anyfpm/anyfpm/tests/harness"
+)
+
+// facts is a script that tells what its process is.
+const facts = `<?php
+foreach (file('/proc/self/status') as $line) {
+	if (preg_match('/^(Uid|Gid|Groups|CapEff|NoNewPrivs):/', $line)) echo $line;
+}
+foreach (file('/proc/self/limits') as $line) {
+	if (preg_match('/^Max (core|open files)/', $line)) echo preg_replace('/ +/', ' ', $line);
+}
+echo 'nice ', explode(' ', explode(') ', file_get_contents('/proc/self/stat'))[1])[16], "\n";
+printf("umask %o\ncwd %s\n", umask(), getcwd());
+foreach (['A', 'B', 'C', 'PATH', 'HOME', 'USER', 'TMPDIR', 'FCGI_ROLE', 'HTTP_PROXY'] as $name) {
+	echo $name, '=', var_export(getenv($name), true), ' ', var_export($_SERVER[$name] ?? null, true), "\n";
+}
+foreach (['memory_limit', 'precision', 'display_errors', 'error_log', 'session.name', 'date.timezone', 'sendmail_path', 'disable_functions'] as $name) {
+	echo $name, '=', var_export(ini_get($name), true), "\n";
+}
+ini_set('precision', '3');
+ini_set('session.name', 'changed');
+echo ini_get('precision'), ' ', ini_get('session.name'), "\n";
+foreach (['SCRIPT_NAME', 'SCRIPT_FILENAME', 'PATH_INFO', 'PHP_SELF', 'ORIG_PATH_INFO', 'PATH_TRANSLATED', 'QUERY_STRING'] as $name) {
+	echo $name, '=', var_export($_SERVER[$name] ?? null, true), "\n";
+}
+`
+
+// A worker is the same process with the same settings and variables as a worker
+// of php-fpm's would be.
+func TestSameWorkerAsPHPFPM(t *testing.T) {
+	t.Parallel()
+	for name, conf := range map[string]string{
+		"plain":      "",
+		"limits":     "rlimit_files = 333\nrlimit_core = unlimited\nprocess.priority = 5\nchdir = {{TMP}}\n",
+		"no core":    "rlimit_core = 4096\n",
+		"clear_env":  "env[A] = one\nenv[A] = two\nenv[B] = $HOME\nenv[PATH] = /bin\nenv[HOME] = /nowhere\n",
+		"own env":    "clear_env = no\nenv[A] = one\nenv[TMPDIR] = /other\n",
+		"php values": "php_value[memory_limit] = 64M\nphp_value[memory_limit] = 32M\nphp_admin_value[precision] = 9\nphp_flag[display_errors] = on\nphp_admin_flag[display_errors] = off\nphp_value[session.name] = given\nphp_admin_value[error_log] = log/php.log\nphp_value[sendmail_path] = sendmail -t\nphp_admin_value[disable_functions] = exec\nphp_value[date.timezone] = Europe/Berlin\n",
+		"prefix":     "prefix = {{TMP}}\nchdir = /\nphp_value[error_log] = php.log\n",
+		"number":     "user = 33\n",
+		"no user id": "user = 4711\ngroup = 4712\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			said := map[string][]string{}
+			for _, program := range []string{phpFPM, suite.Binary} {
+				as := harness.Current()
+				if as.PoolUser == "" && (name == "number" || name == "no user id") {
+					continue
+				}
+				s := suite.Service(staticPHP+conf, as)
+				s.Binary, s.Global = program, []string{}
+				s.Env = []string{"A=outer", "C=outer"}
+				if program == suite.Binary {
+					s.Args = []string{"--php"}
+				}
+				d := harness.Start(t, s)
+				d.Script("facts.php", facts)
+				for _, r := range []harness.Request{
+					{Path: "/facts.php?a=b", Params: map[string]string{"HTTP_PROXY": "evil"}},
+					{Path: "/facts.php", PathInfo: "/more", Params: map[string]string{"SCRIPT_FILENAME": d.WWW + "/facts.php/more", "SCRIPT_NAME": "/facts.php/more"}},
+				} {
+					res := d.Do(r)
+					said[program] = append(said[program], boxPath.ReplaceAllString(res.Body, "/BOX"))
+				}
+			}
+			for i := range said[phpFPM] {
+				if want, got := said[phpFPM][i], said[suite.Binary][i]; got != want || want == "" {
+					t.Errorf("php-fpm's worker says\n%s\nand anyfpm's\n%s", want, got)
+				}
+			}
+		})
+	}
+}
