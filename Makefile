@@ -18,7 +18,7 @@ RACE := $(if $(shell command -v $(CC)),-race)
 TOOL := $(GO) tool -modfile=tools/go.mod
 
 .DEFAULT_GOAL := build
-.PHONY: help build run examples test test-deps test-unit test-scenarios test-phpt test-phpt-quick lint fmt golden fuzz bench install clean
+.PHONY: help build run examples test test-deps test-unit test-scenarios test-phpt test-phpt-quick soak lint fmt golden fuzz bench install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,16 @@ test-unit: ## the packages by themselves, with the race detector
 
 test-scenarios: ## the real binary behind a real nginx, as this user and, for root, as nobody too
 	$(GO) test -tags=integration -count=1 -p=1 -parallel=8 -timeout=8m $(TESTFLAGS) $(SCENARIOS)
+
+# Half an hour on two cores; make test has a short form. RELOADS=1000 in one go.
+RELOADS ?= 1000
+STORMS  ?= 100
+KILLS   ?= 200
+
+soak: ## a thousand reloads under load, storms of signals, kills at random moments
+	$(GO) test -tags=integration -count=1 -timeout=3h -v $(TESTFLAGS) ./tests/scenario \
+		-run 'TestReloadsUnderLoad|TestSignalStorms|TestQuitDuringReload|TestKillsAtRandomMoments' \
+		-reloads=$(RELOADS) -storms=$(STORMS) -kills=$(KILLS)
 
 test-phpt: build ## php-fpm's own test suite against bin/anyfpm; Debian has it
 	$(PHPT)/get-suite.sh

@@ -281,3 +281,92 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestPauseBetweenMessages(t *testing.T) {
+	master, supervisor := pair(t)
+	paused := make(chan error)
+	receive := func() {
+		_, _, err := master.Receive()
+		paused <- err
+	}
+	go receive()
+	master.Pause()
+	if err := <-paused; err != ErrPaused {
+		t.Fatalf("a Receive under way ended with %v", err)
+	}
+	if err := supervisor.Send(&Usage{Workers: 7}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := master.Receive(); err != ErrPaused {
+		t.Errorf("a Receive during the pause ended with %v", err)
+	}
+	// Another goes on with a duplicate of the descriptor.
+	fd, err := master.Dup()
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := FromFD(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer next.Close()
+	if m, _, err := next.Receive(); err != nil || m.(*Usage).Workers != 7 {
+		t.Errorf("the other received %+v, %v", m, err)
+	}
+	master.Resume()
+	if err := supervisor.Send(&Quiet{}); err != nil {
+		t.Fatal(err)
+	}
+	if m, _, err := master.Receive(); err != nil || m.messageType() != "quiet" {
+		t.Errorf("after the pause: %+v, %v", m, err)
+	}
+}
+
+// A message that is on its way when the pause begins is received whole.
+func TestPauseWithinAMessage(t *testing.T) {
+	conn, raw := rawPair(t)
+	text := frame(0, `{"type":"usage","body":{"workers":7}}`)
+	for _, cut := range []int{3, headerLen, len(text) - 1} {
+		if _, err := raw.Write(text[:cut]); err != nil {
+			t.Fatal(err)
+		}
+		received := make(chan error)
+		go func() {
+			m, _, err := conn.Receive()
+			if err == nil && m.(*Usage).Workers != 7 {
+				err = errors.New("something else")
+			}
+			received <- err
+		}()
+		// It has taken what there is once the socket is empty.
+		for n := 1; n > 0; {
+			var err error
+			if n, err = unread(conn); err != nil {
+				t.Fatal(err)
+			}
+		}
+		conn.Pause()
+		if _, err := raw.Write(text[cut:]); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-received; err != nil {
+			t.Errorf("cut at %d: %v", cut, err)
+		}
+		if _, _, err := conn.Receive(); err != ErrPaused {
+			t.Errorf("cut at %d: the next Receive ended with %v", cut, err)
+		}
+		conn.Resume()
+	}
+}
+
+// unread counts the bytes in a connection's socket.
+func unread(c *Conn) (n int, err error) {
+	raw, err := c.sock.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	if e := raw.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), unix.TIOCINQ) }); e != nil {
+		return 0, e
+	}
+	return n, err
+}

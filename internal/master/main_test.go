@@ -21,6 +21,10 @@ const fakeVariable = "MASTER_TEST_FAKE"
 
 // TestMain runs the tests, or a fake supervisor.
 func TestMain(m *testing.M) {
+	if os.Getenv(inheritVariable) != "" {
+		fmt.Fprintln(os.Stderr, runInherit())
+		os.Exit(1)
+	}
 	if os.Getenv(fakeVariable) != "" {
 		if err := runFake(); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -38,8 +38,9 @@ type Master struct {
 	reaper  *proc.Reaper
 	starter *proc.Starter
 	helpers sync.WaitGroup // goroutines that end with the loop
-	null    int            // /dev/null
-	born    map[int]bool   // children this process had before it was ours
+	ending  context.Context
+	null    int          // /dev/null
+	born    map[int]bool // children this process had before it was ours
 
 	errors *errorLog
 	log    *slog.Logger
@@ -54,6 +55,7 @@ type Master struct {
 	suspension *suspension      // on the way to another program, or nil
 	resting    []*listen.Socket // of servers, during a suspension
 	cleaning   int              // orphans are being killed
+	arriving   sync.WaitGroup   // operators whose request is not on the loop yet
 	before     int              // descriptor of the program that this one has replaced, or -1
 
 	shares    shares
@@ -117,7 +119,7 @@ func (m *Master) Run(ctx context.Context) error {
 		signals, stopSignals = notifySignals()
 	}
 	defer func() { stopSignals() }()
-	if err := m.prepare(inherited); err != nil {
+	if err := m.prepare(inherited, begin); err != nil {
 		return m.initFailed(m.log, inherited, err)
 	}
 	if inherited != nil {
@@ -126,7 +128,7 @@ func (m *Master) Run(ctx context.Context) error {
 	defer m.release()
 
 	helping, stopHelping := context.WithCancel(context.Background())
-	m.loop.Post(begin) // before any signal
+	m.ending = helping
 	m.helpers.Go(func() { _ = m.reaper.Run(helping) })
 	m.helpers.Go(func() { _ = m.starter.Run(helping) })
 	m.helpers.Go(func() { m.takeSignals(helping, signals) })
@@ -134,6 +136,7 @@ func (m *Master) Run(ctx context.Context) error {
 	defer stopWatching()
 
 	err = m.loop.Run()
+	m.reaper.Thaw() // a suspension may have been on its way
 	m.killLeftovers()
 	stopHelping()
 	m.helpers.Wait()
@@ -166,9 +169,9 @@ func (m *Master) keepStderr(i *inheriting) (int, error) {
 }
 
 // prepare opens everything the service needs before its first process, or
-// takes it over. What it has opened when it fails is closed, but for what may
-// go back to another program.
-func (m *Master) prepare(i *inheriting) (err error) {
+// takes it over, and has the loop begin with begin. What it has opened when it
+// fails is closed, but for what may go back to another program.
+func (m *Master) prepare(i *inheriting, begin func()) (err error) {
 	defer func() {
 		if err != nil && i == nil {
 			m.release()
@@ -185,6 +188,7 @@ func (m *Master) prepare(i *inheriting) (err error) {
 	if m.loop, err = loop.New(); err != nil {
 		return err
 	}
+	m.loop.Post(begin) // before any operator or signal has a say
 	if m.null, err = unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0); err != nil {
 		return fmt.Errorf("cannot open %s: %w", os.DevNull, err)
 	}

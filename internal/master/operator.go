@@ -51,7 +51,10 @@ func (m *Master) operatorHandler() (http.Handler, error) {
 
 func (m *Master) serveReload(w http.ResponseWriter, r *http.Request) {
 	pool := r.URL.Query().Get("pool")
-	// The connection may outlive this program.
+	// The connection may outlive this program. Nobody but arriving knows of it
+	// until it is on the loop.
+	m.arriving.Add(1)
+	defer m.arriving.Done()
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		answer(w, http.StatusInternalServerError, reply{Error: err.Error()})

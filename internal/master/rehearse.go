@@ -120,7 +120,7 @@ func rehearseSupervisor() error {
 
 // rehearse starts the program as a child that says whether it can take over,
 // and calls done on the loop with why it cannot.
-func (m *Master) rehearse(done func(version string, err error)) {
+func (m *Master) rehearse(ctx context.Context, done func(version string, err error)) {
 	p := m.opts.Program
 	finish := func(r report, err error) {
 		m.loop.Post(func() {
@@ -157,17 +157,33 @@ func (m *Master) rehearse(done func(version string, err error)) {
 			finish(report{}, err)
 			return
 		}
-		m.helpers.Go(func() { finish(m.witness(pid, out, exited)) })
+		m.helpers.Go(func() { finish(m.witness(ctx, pid, out, exited)) })
 	}, func(exit proc.Exit) { exited <- exit })
 }
 
-// witness waits for the end of a rehearsal.
-func (m *Master) witness(pid int, out *os.File, exited <-chan proc.Exit) (report, error) {
+// witness waits for the end of a rehearsal, and makes it when ctx or its time
+// is over.
+func (m *Master) witness(ctx context.Context, pid int, out *os.File, exited <-chan proc.Exit) (report, error) {
 	defer out.Close()
-	tooLong := time.AfterFunc(rehearsalPatience, func() { _ = proc.KillGroup(pid, syscall.SIGKILL) })
-	defer tooLong.Stop()
+	ctx, cancel := context.WithTimeout(ctx, rehearsalPatience)
+	defer cancel()
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		select {
+		case <-ctx.Done():
+			_ = proc.KillGroup(pid, syscall.SIGKILL)
+			_ = out.SetReadDeadline(time.Unix(1, 0))
+		case <-ended:
+		}
+	}()
 	text, err := io.ReadAll(io.LimitReader(out, maxReport))
-	exit := <-exited
+	var exit proc.Exit
+	select {
+	case exit = <-exited:
+	case <-m.ending.Done():
+		return report{}, errEnding // nobody waits for children any more
+	}
 	var r report
 	switch {
 	case err != nil:

@@ -1,6 +1,7 @@
 package master
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -31,6 +32,8 @@ type reload struct {
 	// executed says that this program was executed for the reload.
 	executed bool
 	moved    int // pools that have their new generation
+	// endRehearsal ends that of another program, if there is one.
+	endRehearsal context.CancelFunc
 
 	inherited []string               // php-fpm's lines for the sockets there were
 	waiting   map[string]*loop.Timer // pools under way, with their deadlines
@@ -305,6 +308,9 @@ func (m *Master) abandonReload() {
 		return
 	}
 	m.reload = nil
+	if r.endRehearsal != nil {
+		r.endRehearsal()
+	}
 	m.goOn()
 	waiters := r.waiters
 	if r.again != nil {

@@ -1,6 +1,7 @@
 package master
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -58,7 +59,10 @@ func (r *reload) lookForProgram() {
 func (r *reload) replace() {
 	m := r.master
 	path := m.opts.Program.Path
-	m.rehearse(func(version string, err error) {
+	ctx, cancel := context.WithCancel(m.ending)
+	r.endRehearsal = cancel
+	m.rehearse(ctx, func(version string, err error) {
+		cancel()
 		if m.reload != r {
 			return
 		}
@@ -222,7 +226,8 @@ func (m *Master) suspend(done func(error)) {
 		for _, s := range servers {
 			s.close()
 		}
-		m.loop.Post(q.answered)
+		m.arriving.Wait()
+		m.loop.Post(q.answered) // behind what has arrived
 	})
 }
 

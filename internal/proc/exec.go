@@ -20,6 +20,10 @@ type Exec struct {
 	// Signals are kept from the new program until it asks for them, so that
 	// none is lost or ends it while it starts. One written in Go asks by
 	// signal.Notify; its children get them if they are a [Starter]'s.
+	//
+	// The runtime of a Go program takes those by itself that end a program,
+	// before any code of ours runs: SIGHUP and SIGINT are ignored so long, for
+	// SIGTERM and SIGQUIT nothing can be done.
 	Signals []syscall.Signal
 	// Do is how to execute; nil is the system's way. Tests have another.
 	Do func(path string, args, environ []string) error
@@ -38,6 +42,11 @@ func (s *Starter) Exec(e Exec) error {
 			return err
 		}
 		defer func() { _, _ = setMask(unix.SIG_SETMASK, mask) }()
+		for _, sig := range e.Signals {
+			if sig == syscall.SIGHUP || sig == syscall.SIGINT {
+				defer ignore(sig)()
+			}
+		}
 		defer keep(e.Keep, unix.FD_CLOEXEC)
 		keep(e.Keep, 0)
 		if err := do(e.Path, e.Args, e.Environ); err != nil {
@@ -53,6 +62,30 @@ func keep(fds []int, flags int) {
 	for _, fd := range fds {
 		_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFD, flags)
 	}
+}
+
+// ignore ignores a signal without a word to the runtime, which goes on to know
+// of its handler, until restore is called.
+func ignore(sig syscall.Signal) (restore func()) {
+	var before, ignored action
+	ignored[0] = sigIgn
+	_ = before.swap(sig, &ignored)
+	return func() { _ = ignored.swap(sig, &before) }
+}
+
+const sigIgn = 1
+
+// An action is struct sigaction of any architecture: the handler comes first.
+type action [8]uintptr
+
+// swap makes next what happens on sig and stores what happened before in a.
+func (a *action) swap(sig syscall.Signal, next *action) error {
+	const maskSize = 8
+	_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(next)), uintptr(unsafe.Pointer(a)), maskSize, 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 func maskOf(signals []syscall.Signal) (mask uint64) {

@@ -27,7 +27,8 @@ type Exit struct {
 type Reaper struct {
 	orphan func(Exit)
 
-	gate sync.Mutex // held while it reaps, and from Freeze to Thaw
+	gate   sync.Mutex // held while it reaps
+	frozen bool       // under gate: it does not
 
 	mu       sync.Mutex
 	children map[int]func(Exit)
@@ -95,10 +96,16 @@ func (r *Reaper) Adopt(pid int, exited func(Exit)) {
 // Freeze ends the reaping until Thaw: what ends meanwhile remains a zombie, for
 // the program that this process executes next. All exits reaped before have
 // been reported when it returns.
-func (r *Reaper) Freeze() { r.gate.Lock() }
+func (r *Reaper) Freeze() {
+	r.gate.Lock()
+	defer r.gate.Unlock()
+	r.frozen = true
+}
 
 // Thaw goes on reaping after Freeze.
 func (r *Reaper) Thaw() {
+	r.gate.Lock()
+	r.frozen = false
 	r.gate.Unlock()
 	r.reapAll()
 }
@@ -106,7 +113,7 @@ func (r *Reaper) Thaw() {
 func (r *Reaper) reapAll() {
 	r.gate.Lock()
 	defer r.gate.Unlock()
-	for {
+	for !r.frozen {
 		var exit Exit
 		pid, err := syscall.Wait4(-1, &exit.Status, syscall.WNOHANG, &exit.Usage)
 		switch {

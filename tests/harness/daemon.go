@@ -72,24 +72,39 @@ func Launch(t T, s Service) *Daemon {
 	d := &Daemon{Sandbox: box, Log: Follow(t, filepath.Join(box.Logs, "error.log")), Conf: box.Path("anyfpm.conf"), t: t, service: s}
 	d.Configure(s.Conf)
 	d.Script(worksScript, "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nworks'\n")
-	output, err := os.Create(filepath.Join(box.Logs, "output.log"))
-	if err != nil {
-		t.Fatalf("cannot make a file for the output: %v", err)
-	}
-	defer output.Close()
-	args := append([]string{s.Binary}, s.Args...)
-	if !s.Background {
-		args = append(args, "-F")
-	}
-	d.Process = Run(t, Command{
-		Args:   append(args, "-y", d.Conf),
-		Env:    d.environ(),
-		Dir:    box.Dir,
-		Output: output,
-		As:     s.As,
-	})
+	d.run()
 	t.Cleanup(d.finish)
 	return d
+}
+
+// run starts the program.
+func (d *Daemon) run() {
+	d.t.Helper()
+	output, err := os.OpenFile(filepath.Join(d.Logs, "output.log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		d.t.Fatalf("cannot make a file for the output: %v", err)
+	}
+	defer output.Close()
+	args := append([]string{d.service.Binary}, d.service.Args...)
+	if !d.service.Background {
+		args = append(args, "-F")
+	}
+	d.Process = Run(d.t, Command{
+		Args:   append(args, "-y", d.Conf),
+		Env:    d.environ(),
+		Dir:    d.Dir,
+		Output: output,
+		As:     d.service.As,
+	})
+}
+
+// Restart starts the service again after its end, on whatever that left, and
+// returns when it is ready.
+func (d *Daemon) Restart() {
+	d.t.Helper()
+	d.run()
+	d.Log.Expect("NOTICE: ready to handle connections")
+	d.files = d.openFiles()
 }
 
 // For returns the same service for a subtest, which then fails instead of

@@ -39,6 +39,9 @@ type Nginx struct {
 	*Process
 	// Browser is its address.
 	Browser
+	// Log follows its error log: at its usual level that has a line for every
+	// request that the upstream failed, also one that was tried again.
+	Log *Log
 }
 
 // StartNginx starts the system's nginx in front of an upstream, as the same
@@ -69,6 +72,7 @@ func StartNginx(t T, site Site, as Identity) *Nginx {
 			As:     as,
 		}),
 		Browser: Browser("http://" + address),
+		Log:     Follow(t, filepath.Join(box.Logs, "error.log")),
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
