@@ -17,7 +17,7 @@ type phpHome struct {
 	program string // php-cgi of that version, or just php-cgi
 }
 
-var debianHome = regexp.MustCompile(`/php/(\d+\.\d+)/fpm$`) //nolint:gochecknoglobals // never changed
+var debianHome = regexp.MustCompile(`/php/(\d+\.\d+)/fpm$`)
 
 // phpHome looks around the configuration file.
 func (f *configFlags) phpHome(a *app) phpHome {

@@ -1,6 +1,7 @@
 package logfile
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -25,7 +26,7 @@ func OpenFD(path string) (int, error) {
 	}
 	// Non-blocking, since open(2) of a pipe without a reader waits for one.
 	fd, err := openRetrying(path, unix.O_WRONLY|unix.O_CREAT|unix.O_NONBLOCK)
-	if err == unix.ENXIO || err == nil && isPipe(fd) {
+	if errors.Is(err, unix.ENXIO) || err == nil && isPipe(fd) {
 		// To hold the other end as well keeps the pipe open.
 		if both, bothErr := openRetrying(path, unix.O_RDWR|unix.O_NONBLOCK); bothErr == nil {
 			if err == nil {

@@ -316,7 +316,7 @@ func (o *output) writeLines(lines []byte) (rest []byte, lost uint64, err error) 
 	for len(lines) > 0 {
 		n := piece(lines)
 		written, pieceErr := o.write(lines[:n])
-		if pieceErr == errInterrupted && written == 0 {
+		if errors.Is(pieceErr, errInterrupted) && written == 0 {
 			return lines, lost, err
 		}
 		if pieceErr != nil {

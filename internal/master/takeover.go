@@ -255,5 +255,5 @@ func (m *Master) giveBack(i *inheriting, reason error) error {
 	if len(m.opts.Program.Args) > 0 {
 		args, environ = m.opts.Program.Args, m.opts.Program.Environ
 	}
-	return i.Inheritance.giveBack(args, environ, reason)
+	return i.giveBack(args, environ, reason)
 }

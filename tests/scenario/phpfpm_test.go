@@ -67,7 +67,7 @@ var dramas = []drama{
 	}},
 	{name: "timeout", conf: staticPHP + "request_terminate_timeout = 1s\n", ends: syscall.SIGTERM, differs: map[string]string{
 		"signal 15 (SIGTERM)": "signal 2 (SIGINT)", // php-cgi finishes its request on SIGTERM
-	}, play: func(t *testing.T, d *harness.Daemon) {
+	}, play: func(_ *testing.T, d *harness.Daemon) {
 		d.Script("sleep.php", "<?php sleep(100);")
 		_, _ = d.TryWithin(harness.Patience, harness.Request{Path: "/sleep.php?a=b"})
 		d.Log.Expect(`NOTICE: \[pool www\] child \d+ started`)

@@ -27,7 +27,7 @@ type installed struct {
 // install starts a service from a copy of the binary.
 func install(t *testing.T, conf string, as harness.Identity, args ...string) *installed {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "anyfpm-installed-")
+	dir, err := os.MkdirTemp("/tmp", "anyfpm-installed-") //nolint:usetesting // a test's own directory is closed to other users
 	if err != nil {
 		t.Fatal(err)
 	}
