@@ -11,17 +11,18 @@ import (
 
 // A response is what has been said to the client so far.
 type response struct {
-	withheld withheld
-	header   cgi.HeaderParser
-	began    bool // the header is out
-	muted    bool // nobody listens, or an answer of our own has been given
-	head     bool // HEAD: the body is not passed on
-	status   int
-	bytes    int64  // of the body, as the worker sent it
-	held     []byte // FCGI_STDERR that waits for the header
-	dropped  int64  // FCGI_STDERR that found no place
-	saidErr  bool   // FCGI_STDERR was used and wants an end
-	refused  bool   // what the worker says is of no use to anybody
+	withheld  withheld
+	header    cgi.HeaderParser
+	began     bool // the header is out
+	muted     bool // nobody listens, or an answer of our own has been given
+	head      bool // HEAD: the body is not passed on
+	status    int
+	bytes     int64  // of the body, as the worker sent it
+	held      []byte // FCGI_STDERR that waits for the header
+	dropped   int64  // FCGI_STDERR that found no place
+	saidErr   bool   // FCGI_STDERR was used and wants an end
+	refused   bool   // what the worker says is of no use to anybody
+	explained bool   // the log has it that the client gets 502, and why
 }
 
 // mute discards what the worker says from here on.
@@ -144,8 +145,10 @@ func (r *request) badHeader(err error) {
 	if err == nil {
 		err = errors.New("the response has no header")
 	}
-	r.log().Warn("response refused, client gets 502", slog.String("script", r.script),
-		r.attr(), slog.Any("err", err))
+	if !r.resp.explained {
+		r.log().Warn("response refused, client gets 502", slog.String("script", r.script),
+			r.attr(), slog.Any("err", err))
+	}
 	r.resp.refused = true
 	r.outcome = status.BadResponse
 	r.answer(badGateway())

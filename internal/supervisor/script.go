@@ -234,19 +234,28 @@ func (p *script) explain() {
 	if !p.exited {
 		return
 	}
-	level, hint := slog.LevelWarn, p.cause
-	switch {
-	case p.exit.Status.Signaled():
-		if p.stopped == pool.Shutdown || p.stopped == pool.Drained || p.stopped == pool.ClientAbort {
-			level = slog.LevelDebug
-		}
-	case !p.r.resp.began && !p.r.resp.muted:
-		hint = slog.String("hint", "it printed no complete response header")
-	default:
+	headless := !p.r.resp.began && !p.r.resp.muted
+	if !p.exit.Status.Signaled() && !headless {
 		return
 	}
-	p.s.log.LogAttrs(context.Background(), level, exitLine(p.exit, p.s.loop.Now()-p.startedAt),
-		slog.String("script", p.name), hint, p.lines.lastAttr())
+	level, attrs := slog.LevelWarn, []slog.Attr{slog.String("script", p.name), p.cause}
+	if p.expected() {
+		level = slog.LevelDebug
+	} else if headless {
+		attrs = append(attrs, p.r.attr(), slog.String("hint", "it printed no complete response header, client gets 502"))
+		p.r.resp.explained = true
+	}
+	p.s.log.LogAttrs(context.Background(), level, exitLine(p.exit, p.s.loop.Now()-p.startedAt), append(attrs, p.lines.lastAttr())...)
+}
+
+// expected says that the script's death was our doing and is told elsewhere.
+func (p *script) expected() bool {
+	switch {
+	case p.r.resp.refused && p.exit.Status.Signal() == syscall.SIGPIPE: // see readStdout
+		return true
+	default:
+		return p.exit.Status.Signaled() && (p.stopped == pool.Shutdown || p.stopped == pool.Drained || p.stopped == pool.ClientAbort)
+	}
 }
 
 // leave gives the slot back.

@@ -87,6 +87,7 @@ func TestBrokenScripts(t *testing.T) {
 				path := filepath.Join(d.WWW, "broken")
 				c.make(t, d)
 				defer os.RemoveAll(path)
+				before := d.Log.Count("/broken")
 				res := d.Get("/broken")
 				if res.Status != c.want {
 					t.Errorf("status %d, want %d; body %q, stderr %q", res.Status, c.want, res.Body, res.Stderr)
@@ -95,6 +96,9 @@ func TestBrokenScripts(t *testing.T) {
 					d.Log.Expect(c.log)
 				}
 				d.ExpectWorks()
+				if lines := d.Log.Count("/broken") - before; lines > 1 {
+					t.Errorf("%d lines of the log are about it, want one:\n%s", lines, strings.Join(d.Log.Lines(), "\n"))
+				}
 			})
 		}
 	})
