@@ -7,9 +7,11 @@ use POSIX ();
 
 my (%env, @inc, @signals, $handlers, $umask);
 
+# begin remembers what the process was started with.
+sub begin { %env = %ENV }
+
 # save remembers how the process should be between two requests.
 sub save {
-    %env      = %ENV;
     @inc      = @INC;
     @signals  = grep { !/^(?:KILL|STOP|__.*)$/ } keys %SIG;
     $handlers = handlers();

@@ -148,9 +148,12 @@ for my $module (grep { length } split /\n/, $settings->{preload}) {
     require($module =~ s{::}{/}gr . '.pm');
 }
 Anyfpm::Stdio::flush();    # what a module has printed is in no response
+Anyfpm::State::begin();
 Anyfpm::Zygote::run(\&Anyfpm::Script::preload) if $settings->{role} eq 'zygote';
 $pid = $$;
-Anyfpm::Linux::prctl(Anyfpm::Linux::PR_SET_CHILD_SUBREAPER(), 1) if !$once;
-Anyfpm::State::save();
+if (!$once) {    # a process for one request leaves as it is
+    Anyfpm::Linux::prctl(Anyfpm::Linux::PR_SET_CHILD_SUBREAPER(), 1);
+    Anyfpm::State::save();
+}
 Anyfpm::Wire::hello(Anyfpm::Linux::can_receive_descriptors() ? 4096 : 0xffffffff);
 serve(Anyfpm::Wire::receive()) while 1;
