@@ -51,6 +51,39 @@ func Close(fd int) {
 	_, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
 }
 
+// Type returns the kind of the file at path, one of unix.S_IFMT, following
+// links. Unlike the other calls here it can block, on a slow disk; but nearly
+// always the kernel knows the answer, and to tell the scheduler of a call wakes
+// the runtime's monitor, which costs more than the call.
+func Type(path string) (uint16, error) {
+	name, err := unix.BytePtrFromString(path)
+	if err != nil {
+		return 0, err
+	}
+	at := unix.AT_FDCWD
+	var st unix.Statx_t
+	for {
+		_, _, errno := unix.RawSyscall6(unix.SYS_STATX, uintptr(at), uintptr(unsafe.Pointer(name)), 0,
+			unix.STATX_TYPE, uintptr(unsafe.Pointer(&st)), 0)
+		switch errno {
+		case 0:
+			return st.Mode & unix.S_IFMT, nil
+		case unix.EINTR:
+		default:
+			return 0, errno
+		}
+	}
+}
+
+// Duplicate returns a copy of a descriptor, close-on-exec.
+func Duplicate(fd int) (int, error) {
+	r, _, errno := unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if errno != 0 {
+		return -1, errno
+	}
+	return int(r), nil
+}
+
 // SetNonblock makes a pipe's descriptor non-blocking, of which access is the
 // one flag: unix.O_RDONLY or unix.O_WRONLY.
 func SetNonblock(fd, access int) {

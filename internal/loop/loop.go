@@ -214,7 +214,7 @@ func (l *Loop) Stop() {
 
 func (l *Loop) notify() {
 	one := [8]byte{1}
-	_, _ = unix.Write(l.wake, one[:])
+	_, _ = Write(l.wake, one[:])
 }
 
 // Run handles events until Stop is called.
@@ -326,7 +326,7 @@ type wakeHandler struct{ l *Loop }
 
 func (h wakeHandler) Ready(Ready) {
 	var buf [8]byte
-	_, _ = unix.Read(h.l.wake, buf[:])
+	_, _ = Read(h.l.wake, buf[:])
 }
 
 // Again makes the loop take another turn without waiting. It is for handlers

@@ -10,6 +10,7 @@ import (
 
 	"github.com/anyfpm/anyfpm/fcgi"
 	"github.com/anyfpm/anyfpm/internal/cgi"
+	"github.com/anyfpm/anyfpm/internal/loop"
 	"github.com/anyfpm/anyfpm/pool"
 	"github.com/anyfpm/anyfpm/status"
 )
@@ -72,11 +73,10 @@ func (r *request) denied(found cgi.Resolution) {
 // stat is what Resolve knows of a file. Whether it may be read or executed
 // is found out by doing it.
 func stat(path string) (cgi.Info, error) {
-	var st unix.Stat_t
-	if err := unix.Stat(path, &st); err != nil {
+	kind, err := loop.Type(path)
+	if err != nil {
 		return cgi.Info{}, &os.PathError{Op: "stat", Path: path, Err: err}
 	}
-	kind := st.Mode & unix.S_IFMT
 	return cgi.Info{Regular: kind == unix.S_IFREG, Dir: kind == unix.S_IFDIR, Readable: true, Executable: true}, nil
 }
 

@@ -94,10 +94,10 @@ func (p *feedPipe) open(s *Supervisor, r *request, b *body) (child int, err erro
 	p.sup, p.r, p.body, p.fd = s, r, b, -1
 	if b.complete() {
 		if b.pending() == 0 {
-			return unix.FcntlInt(uintptr(s.host.null), unix.F_DUPFD_CLOEXEC, 0)
+			return loop.Duplicate(s.host.null)
 		}
 		if b.file > 0 && b.read == 0 {
-			child, err = unix.FcntlInt(uintptr(b.file-1), unix.F_DUPFD_CLOEXEC, 0)
+			child, err = loop.Duplicate(b.file - 1)
 			if err == nil {
 				_, err = unix.Seek(child, 0, unix.SEEK_SET)
 				b.read = b.size

@@ -48,7 +48,7 @@ func (p *processes) startQuietly(spec proc.Spec, urgent *atomic.Bool, started fu
 
 func closeAll(fds []int) {
 	for _, fd := range fds {
-		_ = unix.Close(fd)
+		loop.Close(fd)
 	}
 }
 
