@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -115,16 +116,26 @@ func (r *Reaper) reapAll() {
 	defer r.gate.Unlock()
 	for !r.frozen {
 		var exit Exit
-		pid, err := syscall.Wait4(-1, &exit.Status, syscall.WNOHANG, &exit.Usage)
+		pid, errno := waitAny(&exit)
 		switch {
-		case err == syscall.EINTR:
-		case err != nil || pid <= 0: // ECHILD, or none has ended
+		case errno == syscall.EINTR:
+		case errno != 0 || pid == 0: // ECHILD, or none has ended
 			return
 		case exit.Status.Exited() || exit.Status.Signaled():
 			exit.PID = pid
 			r.report(exit)
 		}
 	}
+}
+
+// waitAny takes one exit if there is one, else pid is 0. It is a call that
+// never blocks and that the scheduler need not hear of.
+func waitAny(exit *Exit) (pid int, errno syscall.Errno) {
+	var status int32
+	result, _, errno := syscall.RawSyscall6(syscall.SYS_WAIT4, ^uintptr(0), uintptr(unsafe.Pointer(&status)),
+		syscall.WNOHANG, uintptr(unsafe.Pointer(&exit.Usage)), 0, 0)
+	exit.Status = syscall.WaitStatus(status)
+	return int(result), errno
 }
 
 func (r *Reaper) report(exit Exit) {
