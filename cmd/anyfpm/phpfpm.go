@@ -98,7 +98,11 @@ func (a *app) findProgram(name string) (string, error) {
 
 // printPHPUsage prints php-fpm's usage, on standard output as php-fpm does.
 func (a *app) printPHPUsage() {
-	_, _ = io.WriteString(a.stdout, `Usage: php [-n] [-e] [-h] [-i] [-m] [-v] [-t] [-p <prefix>] [-g <pid>] [-c <file>] [-d foo[=bar]] [-y <file>] [-D] [-F [-O]]
+	name := "php" // as php-fpm has it when it is called without a path
+	if strings.Contains(a.args[0], "/") {
+		name = filepath.Base(a.args[0])
+	}
+	_, _ = io.WriteString(a.stdout, "Usage: "+name+` [-n] [-e] [-h] [-i] [-m] [-v] [-t] [-p <prefix>] [-g <pid>] [-c <file>] [-d foo[=bar]] [-y <file>] [-D] [-F [-O]]
   -c <path>|<file> Look for php.ini file in this directory
   -n               No php.ini file will be used
   -d foo[=bar]     Define INI entry foo with value 'bar'
