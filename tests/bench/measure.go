@@ -30,6 +30,8 @@ func measures() []measure {
 		{"memory bodies", "peak of a supervisor that passes on 1 GiB up and 1 GiB down", bodyMemory},
 		{"memory connections", "10,000 idle kept connections", connectionMemory},
 		{"memory pools", "1,000 ondemand pools", poolMemory},
+		{"reload pools", "reload of 1,000 ondemand pools", reloadPools},
+		{"reload throughput", "answers in each 100 ms around a reload", reloadThroughput},
 		{"wakeups", "what an idle instance does", wakeups},
 		{"syscalls", "system calls for a request that a resident worker answers", syscalls},
 	}
