@@ -19,7 +19,12 @@ sub save {
     Anyfpm::Stdio::save();
 }
 
-sub handlers { join ',', map { $_ // 'DEFAULT' } @SIG{@signals} }
+# handlers is a text that changes with the handlers. It is made once for each
+# request, so a signal without one is an empty field and costs nothing more.
+sub handlers {
+    no warnings 'uninitialized';
+    join ',', @SIG{@signals};
+}
 
 # environment returns the process's own environment, below that of a request.
 sub environment { %env }
@@ -37,10 +42,11 @@ sub restore {
 
 sub restore_handlers {
     my %wanted;
-    @wanted{@signals} = split /,/, $handlers;
+    @wanted{@signals} = split /,/, $handlers, -1;
     for my $name (@signals) {
-        $SIG{$name} = $wanted{$name} if ($SIG{$name} // 'DEFAULT') ne $wanted{$name};
+        $SIG{$name} = $wanted{$name} || 'DEFAULT' if ($SIG{$name} // '') ne $wanted{$name};
     }
+    $handlers = handlers();    # one that was reset has a name now
 }
 
 # children reaps what has ended, and tells whether a child is still alive.
