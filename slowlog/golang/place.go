@@ -25,7 +25,8 @@ func (p *Program) name(places []uint64) error {
 	if err != nil {
 		return err
 	}
-	s, err := newSymbolizer(f)
+	s, err := newSymbolizer(f, p.debug)
+	p.debug = nil
 	if err != nil {
 		return err
 	}
@@ -48,7 +49,9 @@ type unit struct {
 	entry     *dwarf.Entry
 }
 
-func newSymbolizer(f *elf.File) (*symbolizer, error) {
+// newSymbolizer reads the tables of a program, and its debug information if
+// that is not at hand.
+func newSymbolizer(f *elf.File, debug *dwarf.Data) (*symbolizer, error) {
 	section := f.Section(".gopclntab")
 	if section == nil {
 		section = f.Section(".data.rel.ro.gopclntab") // position-independent
@@ -61,12 +64,14 @@ func newSymbolizer(f *elf.File) (*symbolizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &symbolizer{}
+	s := &symbolizer{dwarf: debug}
 	if s.table, err = gosym.NewTable(nil, gosym.NewLineTable(lines, text)); err != nil {
 		return nil, err
 	}
-	if s.dwarf, err = f.DWARF(); err != nil {
-		return nil, err
+	if s.dwarf == nil {
+		if s.dwarf, err = debugData(f); err != nil {
+			return nil, err
+		}
 	}
 	r := s.dwarf.Reader()
 	for {

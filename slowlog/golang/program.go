@@ -2,6 +2,7 @@ package golang
 
 import (
 	"debug/buildinfo"
+	"debug/dwarf"
 	"debug/elf"
 	"errors"
 	"fmt"
@@ -33,6 +34,7 @@ type Program struct {
 	allgs       uint64                   // &runtime.allgs
 	waitReasons uint64                   // &runtime.waitReasonStrings, or 0
 	places      map[uint64][]stack.Frame // what was named, by address
+	debug       *dwarf.Data              // from Open until places are named for the first time
 }
 
 // Open reads a program from its file, which must stay there. bias is what its
@@ -92,12 +94,35 @@ func (p *Program) read(f *elf.File) error {
 			p.waitReasons = s.Value + p.bias
 		}
 	}
-	d, err := f.DWARF()
+	p.debug, err = debugData(f)
 	if p.allgs == 0 || err != nil {
 		return errStripped
 	}
-	p.layout, err = readLayout(d)
+	p.layout, err = readLayout(p.debug)
 	return err
+}
+
+// debugData reads the debug information, but for the large parts that say
+// where variables are and how to unwind, which take as long again.
+func debugData(f *elf.File) (*dwarf.Data, error) {
+	data := map[string][]byte{}
+	for _, name := range []string{"abbrev", "info", "line", "ranges", "str", "line_str", "str_offsets", "addr", "rnglists"} {
+		section := f.Section(".debug_" + name)
+		if section == nil {
+			continue
+		}
+		var err error
+		if data[name], err = section.Data(); err != nil {
+			return nil, err
+		}
+	}
+	d, err := dwarf.New(data["abbrev"], nil, nil, data["info"], data["line"], nil, data["ranges"], data["str"])
+	for _, name := range []string{"line_str", "str_offsets", "addr", "rnglists"} { // of DWARF 5
+		if err == nil && data[name] != nil {
+			err = d.AddSection(".debug_"+name, data[name])
+		}
+	}
+	return d, err
 }
 
 // checkSize refuses a file whose parts do not fit into memory.
