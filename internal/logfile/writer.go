@@ -15,8 +15,9 @@ const (
 	// maxPending bounds the bytes a Writer holds for a slow disk.
 	maxPending = 1 << 20
 	// atomicWrite is how much a pipe takes in one piece (PIPE_BUF): several
-	// processes may share one.
+	// processes may share one. A file takes any number.
 	atomicWrite = 4096
+	fileWrite   = 64 << 10
 	// closeTimeout is how long Close waits for a disk or pipe that is stuck.
 	closeTimeout = time.Second
 )
@@ -224,7 +225,7 @@ func (w *Writer) signal() {
 // run owns the descriptor in use.
 func (w *Writer) run() {
 	defer close(w.stopped)
-	out := output{fd: -1, interrupt: w.interrupt}
+	out := output{fd: -1, most: atomicWrite, interrupt: w.interrupt}
 	defer out.close()
 	defer w.closeInterrupt()
 	var lines, rest []byte
@@ -241,7 +242,10 @@ func (w *Writer) run() {
 		w.mu.Unlock()
 		if next >= 0 {
 			out.close() // a log's data is not lost by close
-			out.fd, out.nameless = next, nameless
+			out.fd, out.most, out.nameless = next, atomicWrite, nameless
+			if isFile(next) {
+				out.most = fileWrite
+			}
 		}
 		var lost uint64
 		var err error
@@ -293,6 +297,7 @@ func (w *Writer) wrote(some, all bool, lost uint64, err error) {
 // An output is the descriptor in use.
 type output struct {
 	fd        int  // -1 for none
+	most      int  // bytes to write at once
 	nameless  bool // as in Writer
 	interrupt int  // as in Writer
 }
@@ -301,6 +306,11 @@ func (o *output) close() {
 	if o.fd >= 0 {
 		_ = unix.Close(o.fd)
 	}
+}
+
+func isFile(fd int) bool {
+	var st unix.Stat_t
+	return unix.Fstat(fd, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG
 }
 
 // removed says that a file has no name by which anybody could read it.
@@ -314,7 +324,7 @@ func removed(fd int) bool {
 func (o *output) writeLines(lines []byte) (rest []byte, lost uint64, err error) {
 	all := lines
 	for len(lines) > 0 {
-		n := piece(lines)
+		n := piece(lines, o.most)
 		written, pieceErr := o.write(lines[:n])
 		if errors.Is(pieceErr, errInterrupted) && written == 0 {
 			return lines, lost, err
@@ -333,13 +343,13 @@ func (o *output) writeLines(lines []byte) (rest []byte, lost uint64, err error) 
 
 func countLines(lines []byte) uint64 { return uint64(bytes.Count(lines, []byte{'\n'})) }
 
-// piece is the length of the longest run of whole lines of at most
-// atomicWrite bytes, or of the first line if that alone is longer.
-func piece(lines []byte) int {
-	if len(lines) <= atomicWrite {
+// piece is the length of the longest run of whole lines of at most so many
+// bytes, or of the first line if that alone is longer.
+func piece(lines []byte, most int) int {
+	if len(lines) <= most {
 		return len(lines)
 	}
-	if n := bytes.LastIndexByte(lines[:atomicWrite], '\n'); n >= 0 {
+	if n := bytes.LastIndexByte(lines[:most], '\n'); n >= 0 {
 		return n + 1
 	}
 	if n := bytes.IndexByte(lines, '\n'); n >= 0 {

@@ -214,7 +214,7 @@ func TestPieces(t *testing.T) {
 	}{
 		{line, 1501}, {line + line, 3002}, {line + line + line, 3002}, {long, 6001}, {long + line, 6001}, {strings.Repeat("z", 5000), 5000},
 	} {
-		if got := piece([]byte(tt.lines)); got != tt.want {
+		if got := piece([]byte(tt.lines), atomicWrite); got != tt.want {
 			t.Errorf("first piece of %d bytes is %d, want %d", len(tt.lines), got, tt.want)
 		}
 	}

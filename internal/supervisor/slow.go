@@ -112,7 +112,7 @@ func (s *Supervisor) lookAt(r *request, slot *pool.Worker, last bool) {
 func (r *request) slowEvent(slot *pool.Worker, reason slowlog.Reason) slowlog.Event {
 	return slowlog.Event{
 		Reason: reason, Pool: r.s.cfg.Name, Slot: slot.Slot,
-		Method: string(r.method()), URI: string(r.uri()) + r.queryPart(), Script: r.script, RequestID: r.requestID(),
+		Method: string(r.method()), URI: string(r.uri()) + r.queryPart(), Script: r.script, RequestID: string(r.requestID()),
 		Elapsed: r.s.loop.Now() - r.granted, Queue: r.queued(), Sample: r.looks,
 	}
 }
