@@ -19,8 +19,9 @@ const (
 type kind uint8
 
 const (
-	word    kind = iota // text from the configuration or a request
-	uri                 // a request's URI: JSON escapes more of it
+	word    kind = iota // text from the configuration
+	client              // text from a request: php-fpm's JSON escapes more of it
+	uri                 // a request's URI, likewise
 	number              // an integer or a decimal fraction
 	instant             // a time: a date for people, seconds for programs
 )
@@ -34,6 +35,7 @@ type field struct {
 }
 
 func wordField(name, text string) field        { return field{name: name, kind: word, text: text} }
+func clientField(name, text string) field      { return field{name: name, kind: client, text: orDash(text)} }
 func timeField(name string, t time.Time) field { return field{name: name, kind: instant, time: t} }
 func intField[N integer](name string, n N) field {
 	return numberField(name, strconv.FormatInt(int64(n), 10))
@@ -85,11 +87,11 @@ func processFields(p *Process, now time.Time) []field {
 		intField("start since", since(now, p.StartTime)),
 		intField("requests", p.Requests),
 		intField("request duration", p.RequestDuration.Microseconds()),
-		wordField("request method", orDash(cut(p.RequestMethod, maxMethod))),
+		clientField("request method", cut(p.RequestMethod, maxMethod)),
 		{name: "request uri", kind: uri, text: requestURI},
 		intField("content length", p.ContentLength),
-		wordField("user", orDash(cut(p.User, maxUser))),
-		wordField("script", orDash(cut(p.Script, maxScript))),
+		clientField("user", cut(p.User, maxUser)),
+		clientField("script", cut(p.Script, maxScript)),
 		floatField("last request cpu", cpu),
 		intField("last request memory", memory),
 	}

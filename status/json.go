@@ -38,7 +38,7 @@ func appendMembers(dst []byte, fields []field) []byte {
 		case instant:
 			dst = strconv.AppendInt(dst, f.time.Unix(), 10)
 		default:
-			dst = appendJSONString(dst, f.text, f.kind == uri)
+			dst = appendJSONString(dst, f.text, f.kind == uri || f.kind == client)
 		}
 	}
 	return dst

@@ -23,14 +23,14 @@ type Format struct {
 	uses [256]bool // the tokens, by their letter
 }
 
+// Has says that lines show a token, %s for 's'; JSON shows all.
+func (f *Format) Has(letter byte) bool { return f.json || f.uses[letter] }
+
 // CPU says that lines tell the CPU time of requests.
-func (f *Format) CPU() bool { return f.json || f.uses['C'] }
+func (f *Format) CPU() bool { return f.Has('C') }
 
 // Usage says that lines tell what requests used, CPU time or memory.
-func (f *Format) Usage() bool { return f.CPU() || f.uses['M'] }
-
-// Status says that lines tell the status of requests.
-func (f *Format) Status() bool { return f.json || f.uses['s'] }
+func (f *Format) Usage() bool { return f.Has('C') || f.Has('M') }
 
 // An op appends a piece of a line.
 type op struct {

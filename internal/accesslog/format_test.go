@@ -329,8 +329,8 @@ func TestUses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if f.CPU() != tt.cpu || f.Usage() != tt.usage || f.Status() != tt.status {
-			t.Errorf("%s: CPU %v, usage %v, status %v", tt.format, f.CPU(), f.Usage(), f.Status())
+		if f.CPU() != tt.cpu || f.Usage() != tt.usage || f.Has('s') != tt.status {
+			t.Errorf("%s: CPU %v, usage %v, status %v", tt.format, f.CPU(), f.Usage(), f.Has('s'))
 		}
 	}
 }

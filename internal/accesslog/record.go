@@ -40,6 +40,29 @@ type Record struct {
 
 	Outcome   string
 	RequestID string
+
+	// Stamps is what has been written of times; one for all records of a log
+	// saves most of that work. It may be nil.
+	Stamps *Stamps
+}
+
+// Stamps remembers the text of the last time it wrote, which is the next one's
+// as a rule: they are whole seconds.
+type Stamps struct {
+	second int64
+	text   []byte
+}
+
+// appendStamp appends php-fpm's default form of a time.
+func (r *Record) appendStamp(dst []byte, t time.Time) []byte {
+	s := r.Stamps
+	if s == nil {
+		return t.AppendFormat(dst, timeLayout)
+	}
+	if second := t.Unix(); second != s.second || len(s.text) == 0 {
+		s.second, s.text = second, t.AppendFormat(s.text[:0], timeLayout)
+	}
+	return append(dst, s.text...)
 }
 
 // Params are a request's parameters; nil is a parameter that is not there.

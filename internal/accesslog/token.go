@@ -114,11 +114,11 @@ var tokens = map[byte]*token{ //nolint:gochecknoglobals // a table, never change
 	'R': {plain: func(dst []byte, r *Record, _ string) []byte { return appendOrDash(dst, r.Remote) }},
 	's': {plain: func(dst []byte, r *Record, _ string) []byte { return strconv.AppendInt(dst, int64(r.Status), 10) }},
 	't': {
-		plain: func(dst []byte, r *Record, _ string) []byte { return r.Start.AppendFormat(dst, timeLayout) },
+		plain: func(dst []byte, r *Record, _ string) []byte { return r.appendStamp(dst, r.Start) },
 		free:  func(dst []byte, r *Record, format string) []byte { return appendTime(dst, r.Start, format) },
 	},
 	'T': {
-		plain: func(dst []byte, r *Record, _ string) []byte { return r.End.AppendFormat(dst, timeLayout) },
+		plain: func(dst []byte, r *Record, _ string) []byte { return r.appendStamp(dst, r.End) },
 		free:  func(dst []byte, r *Record, format string) []byte { return appendTime(dst, r.End, format) },
 	},
 	'u': {plain: func(dst []byte, r *Record, _ string) []byte { return appendEscaped(dst, r.User) }},

@@ -27,6 +27,7 @@ type accessLog struct {
 	format *accesslog.Format
 	out    *logfile.Writer
 	record accesslog.Record
+	stamps accesslog.Stamps
 	lines  []byte      // that out has not got yet
 	timer  *loop.Timer // to the end of accessDelay, set while there are lines
 }
@@ -91,20 +92,30 @@ func (r *request) logAccess() {
 	}
 	r.logged = true
 	end, status := time.Now(), r.resp.status
-	if a.format.Status() || len(r.s.cfg.AccessSuppressPath) > 0 {
+	if a.format.Has('s') || len(r.s.cfg.AccessSuppressPath) > 0 {
 		status = r.endStatus()
 	}
 	a.record = accesslog.Record{
 		Pool: r.s.cfg.Name, MasterPID: r.s.masterPID, WorkerPID: r.pid(),
-		Remote: r.peer(), User: view(r.user()),
+		Remote: r.peer(),
 		Method: view(r.method()), URI: view(r.uri()), Query: view(r.query()), Script: r.script,
-		ContentLength: r.length(), Params: &r.params, Header: &r.resp.header,
+		Params: &r.params, Header: &r.resp.header,
 		Status: status, Bytes: uint64(r.resp.bytes),
 		Start: end.Add(-r.took), End: end, Took: r.took, Queue: r.queued(),
 		UserCPU: r.userCPU, SysCPU: r.sysCPU, Memory: r.memory,
-		Outcome: r.outcome.String(), RequestID: view(r.requestID()),
+		Outcome: r.outcome.String(), Stamps: &a.stamps,
 	}
-	if a.record.Suppressed(r.s.cfg.AccessSuppressPath) {
+	suppress := r.s.cfg.AccessSuppressPath
+	if a.format.Has('l') || len(suppress) > 0 {
+		a.record.ContentLength = r.length()
+	}
+	if a.format.Has('u') {
+		a.record.User = view(r.user())
+	}
+	if a.format.Has('x') {
+		a.record.RequestID = view(r.requestID())
+	}
+	if a.record.Suppressed(suppress) {
 		return
 	}
 	lines, truncated := a.format.Append(a.lines, &a.record)

@@ -24,7 +24,9 @@ func (r *request) admit() {
 	if r.role == fcgi.RoleAuthorizer { // it has no body, and no stream for one
 		r.body.eof, r.inputEnd = true, true
 	}
-	s.counters.accepted++
+	if !r.c.statusDoor { // who looks at the pool is none of its clients
+		s.counters.accepted++
+	}
 	if r.c.gateway {
 		r.remote, _ = netip.ParseAddr(string(r.params.Get("REMOTE_ADDR")))
 	}

@@ -17,6 +17,8 @@ const (
 	// rssAge is how old a worker's resident memory may be when a request ends.
 	// It bounds what reading it costs; in that time no request gets far.
 	rssAge = 10 * time.Millisecond
+	// shownAge is the same for what is only shown.
+	shownAge = 50 * time.Millisecond
 	// sharedAge is how long it is believed how much of a worker's memory is
 	// other processes'.
 	sharedAge = 30 * time.Second
@@ -46,8 +48,8 @@ type footprint struct {
 
 // readRSS brings the resident memory up to date. It is called when a request
 // has ended.
-func (f *footprint) readRSS(now time.Duration) {
-	if f.rss > 0 && now-f.rssAt < rssAge {
+func (f *footprint) readRSS(now, age time.Duration) {
+	if f.rss > 0 && now-f.rssAt < age {
 		return
 	}
 	if rss, err := usage.RSS(f.pid); err == nil { // else its exit is to come
@@ -64,7 +66,7 @@ func (w *worker) checkMemory() {
 		return
 	}
 	f.pid = w.pid
-	f.readRSS(now)
+	f.readRSS(now, rssAge)
 	if f.rss <= limit {
 		return
 	}

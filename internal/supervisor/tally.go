@@ -60,7 +60,7 @@ func (r *request) measure() {
 		s.histograms.cpu.Observe(user + system)
 	}
 	w.footprint.pid = w.pid
-	w.footprint.readRSS(now)
+	w.footprint.readRSS(now, shownAge)
 	r.memory = w.footprint.rss
 	s.memoryPeak = max(s.memoryPeak, r.memory)
 }

@@ -21,7 +21,7 @@ const (
 func observed(name string, serve func(box *harness.Sandbox) (path string, lines string)) comparison {
 	return comparison{
 		name:    name,
-		peers:   []contender{{name: "unobserved", keepAlive: true, start: pool("", serve)}},
+		peers:   []contender{{name: "unobserved", keepAlive: true, start: unobservedPool(serve)}},
 		own:     contender{name: "observed", keepAlive: true, start: observedPool(serve)},
 		atLeast: []float64{0.97},
 	}
@@ -35,15 +35,19 @@ func servePHP(box *harness.Sandbox) (path, lines string) {
 	return phpHello.install(box), "runner = php\n"
 }
 
-// pool starts a pool of static workers with further directives.
-func pool(more string, serve func(*harness.Sandbox) (string, string)) func(t harness.T, o options) upstream {
+// unobservedPool starts a pool that serves requests and nothing else.
+func unobservedPool(serve func(*harness.Sandbox) (string, string)) func(t harness.T, o options) upstream {
 	return func(t harness.T, o options) upstream {
-		_, up := startPool(t, o, "", more, serve)
+		_, up := startPool(t, o, serve)
 		return up
 	}
 }
 
-func startPool(t harness.T, o options, global, more string, serve func(*harness.Sandbox) (string, string)) (*harness.Daemon, upstream) {
+func startPool(t harness.T, o options, serve func(*harness.Sandbox) (string, string)) (*harness.Daemon, upstream) {
+	return startWith(t, o, "", "", serve)
+}
+
+func startWith(t harness.T, o options, global, more string, serve func(*harness.Sandbox) (string, string)) (*harness.Daemon, upstream) {
 	box := harness.NewSandbox(t, identity())
 	path, lines := serve(box)
 	d := harness.Start(t, harness.Service{
@@ -56,24 +60,95 @@ func startPool(t harness.T, o options, global, more string, serve func(*harness.
 
 func observedPool(serve func(*harness.Sandbox) (string, string)) func(t harness.T, o options) upstream {
 	return func(t harness.T, o options) upstream {
-		metrics := "127.0.0.1:" + strconv.Itoa(harness.FreePort(t))
-		d, up := startPool(t, o, "[global]\nmetrics.listen = "+metrics+"\n", "pm.status_path = /status\naccess.log = {{LOG}}/access.log\n", serve)
-		every(t, statusEvery, func() error {
-			_, err := d.TryStatus()
-			return err
-		})
-		client := &http.Client{Timeout: harness.Patience}
-		every(t, metricsEvery, func() error {
-			res, err := client.Get("http://" + metrics + "/metrics")
-			if err != nil {
-				return err
-			}
-			_, err = io.Copy(io.Discard, res.Body)
-			_ = res.Body.Close() // it was read to its end
-			return err
-		})
+		_, up := startObserved(t, o, serve)
 		return up
 	}
+}
+
+// startObserved starts a pool and what reads its status and metrics.
+func startObserved(t harness.T, o options, serve func(*harness.Sandbox) (string, string)) (*harness.Daemon, upstream) {
+	metrics := "127.0.0.1:" + strconv.Itoa(harness.FreePort(t))
+	d, up := startWith(t, o, "[global]\nmetrics.listen = "+metrics+"\n", "pm.status_path = /status\naccess.log = {{LOG}}/access.log\n", serve)
+	every(t, statusEvery, func() error {
+		_, err := d.TryStatus()
+		return err
+	})
+	client := &http.Client{Timeout: harness.Patience}
+	every(t, metricsEvery, func() error {
+		res, err := client.Get("http://" + metrics + "/metrics")
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, res.Body)
+		_ = res.Body.Close() // it was read to its end
+		return err
+	})
+	return d, up
+}
+
+// observationCPU measures the CPU time of a request, nginx's and wrk's included,
+// with and without observation, in turns. On a busy machine it tells more than
+// throughput does.
+func observationCPU(t harness.T, o options) []figure {
+	var figures []figure
+	for _, program := range []struct {
+		name  string
+		serve func(*harness.Sandbox) (string, string)
+	}{{"resident", serveResident}, {"php", servePHP}} {
+		off, on := newMeteredPool(t, o, program.serve, false), newMeteredPool(t, o, program.serve, true)
+		var without, with, more []float64
+		for round := range o.rounds {
+			pair := []meteredPool{off, on}
+			first := round % 2 // what the one warms up the other has
+			var cost [2]float64
+			cost[first] = pair[first].cost(t, o)
+			cost[1-first] = pair[1-first].cost(t, o)
+			without, with = append(without, cost[0]), append(with, cost[1])
+			more = append(more, 100*(cost[1]/cost[0]-1))
+		}
+		figures = append(figures,
+			figure{what: program.name + ", unobserved", value: median(without), unit: "µs a request"},
+			figure{what: program.name + ", observed", value: median(with), unit: "µs a request"},
+			figure{what: program.name + ", more, median of the rounds", value: median(more), most: 3, unit: "%"})
+	}
+	return figures
+}
+
+// A meteredPool is a pool behind nginx.
+type meteredPool struct {
+	daemon *harness.Daemon
+	nginx  *harness.Nginx
+	path   string
+}
+
+func newMeteredPool(t harness.T, o options, serve func(*harness.Sandbox) (string, string), observe bool) meteredPool {
+	t.Helper()
+	start := startPool
+	if observe {
+		start = startObserved
+	}
+	d, up := start(t, o, serve)
+	site := harness.Site{Upstream: up.address, Root: up.root, KeepAlive: 64}
+	p := meteredPool{daemon: d, nginx: harness.StartNginx(t, site, identity()), path: up.path}
+	p.cost(t, o) // to warm it up
+	return p
+}
+
+// cost is the CPU time of a request in microseconds.
+func (p meteredPool) cost(t harness.T, o options) float64 {
+	t.Helper()
+	before := p.used(t)
+	l := loadOnce(t, string(p.nginx.Browser)+p.path, o.connections, o.duration)
+	return float64((p.used(t)-before+l.cpu)/time.Nanosecond) / 1e3 / float64(l.requests)
+}
+
+// used is the CPU time of all processes so far. None of them ends meanwhile.
+func (p meteredPool) used(t harness.T) (sum time.Duration) {
+	sum = harness.ProcessorTime(t, p.daemon.PID) + harness.ProcessorTime(t, p.nginx.PID)
+	for _, process := range append(p.daemon.Family(), p.nginx.Family()...) {
+		sum += harness.ProcessorTime(t, process.PID)
+	}
+	return sum
 }
 
 // every calls look again and again until the session ends, which fails if look

@@ -13,7 +13,8 @@ type load struct {
 	rate     float64 // requests a second
 	tail     time.Duration
 	requests int
-	failed   string // what went wrong, in wrk's words
+	cpu      time.Duration // of wrk itself
+	failed   string        // what went wrong, in wrk's words
 }
 
 var (
@@ -31,7 +32,9 @@ func wrk(url string, connections int, duration time.Duration) (load, error) {
 	if err != nil {
 		return load{}, fmt.Errorf("cannot run wrk: %w\n%s", err, out)
 	}
-	return parseWrk(string(out))
+	l, err := parseWrk(string(out))
+	l.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	return l, err
 }
 
 func parseWrk(out string) (load, error) {
