@@ -32,6 +32,7 @@ func measures() []measure {
 		{"memory pools", "1,000 ondemand pools", poolMemory},
 		{"reload pools", "reload of 1,000 ondemand pools", reloadPools},
 		{"reload throughput", "answers in each 100 ms around a reload", reloadThroughput},
+		{"fork loop", "what a bare parent that forks, runs and reaps does on one core", forkLoops},
 		{"wakeups", "what an idle instance does", wakeups},
 		{"observation cpu", "CPU time that observing a pool costs a request, in all processes", observationCPU},
 		{"syscalls", "system calls for a request that a resident worker answers", syscalls},

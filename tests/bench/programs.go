@@ -26,6 +26,10 @@ var (
 	modulesPl string
 	//go:embed programs/app.py
 	appPy string
+	//go:embed programs/forkloop.py
+	forkloopPy string
+	//go:embed programs/forkloop.pl
+	forkloopPl string
 )
 
 // A script is a program of one file and what makes it.

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"os/exec"
+	"strconv"
+	"strings"
+
+	"github.com/anyfpm/anyfpm/tests/harness"
+)
+
+// forkLoops is what there is to reach with isolation = fork on this machine: a
+// warm parent that does nothing but fork, run the script's work and reap, on
+// one core, without a request, a response or a web server.
+func forkLoops(t harness.T, _ options) []figure {
+	const forks = 2000
+	box := harness.NewSandbox(t, identity())
+	var figures []figure
+	for _, l := range []struct{ what, program, file, source string }{
+		{"python", "/usr/bin/python3", "forkloop.py", forkloopPy},
+		{"perl", "/usr/bin/perl", "forkloop.pl", forkloopPl},
+	} {
+		out, err := exec.Command(program(t, l.program), box.File(l.file, l.source), strconv.Itoa(forks)).CombinedOutput()
+		if err != nil {
+			t.Fatalf("cannot run %s: %v\n%s", l.file, err, out)
+		}
+		rate, err := strconv.Atoi(strings.TrimSpace(string(out)))
+		if err != nil {
+			t.Fatalf("%s says %q: %v", l.file, out, err)
+		}
+		figures = append(figures, figure{l.what + " forks, runs and reaps", float64(rate), 0, "a second"})
+	}
+	return figures
+}
