@@ -87,8 +87,9 @@ fuzz: ## every fuzz target for FUZZTIME (1m)
 bench: build ## anyfpm against its peers behind the same nginx: BENCHFLAGS='-rows cgi -duration 2s'
 	$(GO) run ./tests/bench -bin $(BIN) $(BENCHFLAGS)
 
-install: build ## to $(DESTDIR)$(PREFIX)/sbin
+install: build ## to $(DESTDIR)$(PREFIX)/sbin and share/man
 	install -D -m 755 $(BIN) $(DESTDIR)$(PREFIX)/sbin/anyfpm
+	install -D -m 644 docs/anyfpm.8 $(DESTDIR)$(PREFIX)/share/man/man8/anyfpm.8
 
 clean: ## remove what make built
 	rm -rf bin

@@ -54,7 +54,7 @@ Exit codes: 0 the response is below 400, 1 it is not, 69 no server answers.`,
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringVarP(&r.method, "method", "X", "", "request method (default GET, or POST with a body)")
+	fs.StringVarP(&r.method, "method", "X", "", "`METHOD` of the request (default GET, or POST with a body)")
 	fs.StringVar(&r.body, "body", "", "send `TEXT`, the file @NAME, or standard input for @-")
 	fs.StringVar(&r.root, "root", "", "document root `DIR`: SCRIPT is below it")
 	fs.StringArrayVar(&r.params, "param", nil, "set the parameter `NAME=VALUE`, once more for each")
