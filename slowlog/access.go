@@ -18,33 +18,38 @@ func denied(err error) bool {
 	return errors.Is(err, fs.ErrPermission) // EPERM and EACCES
 }
 
-// as runs f on a thread of its own that has the ids of owner, and returns when
-// f has.
+// as runs f on a thread that has the ids of owner meanwhile, and returns when f
+// has.
 //
 // The kernel lets a process be read by whom its real and filesystem ids allow.
 // Root without CAP_SYS_PTRACE, which is what a container gives, is not among
 // them for a worker that runs as somebody else; but it may take on the
-// worker's ids. The effective ids stay, so the thread keeps its other powers,
-// and only this thread changes: raw system calls do not touch the others, and
-// the runtime ends a locked thread with its goroutine. While f runs, who may
-// signal the worker may signal this thread.
+// worker's ids. The effective ids stay, so the thread keeps its other powers
+// and may go back, and only this thread changes: raw system calls do not touch
+// the others. It must not end after it, as one way to be rid of the ids would
+// be: children that it started would be killed with it (PR_SET_PDEATHSIG).
+// While f runs, who may signal the worker may signal this thread.
 func as(owner procfs.Owner, f func()) error {
 	done := make(chan error)
 	go func() {
-		runtime.LockOSThread() // and not unlocked: the thread ends here
+		runtime.LockOSThread()
 		if unix.Gettid() == unix.Getpid() {
-			// But the main thread would stay for ever, and it is what decides
-			// who may signal the process. Locked, it leaves this to another.
+			// The ids of the main thread decide who may signal the process.
+			// Locked, it leaves this to another.
 			defer runtime.UnlockOSThread()
 			done <- as(owner, f)
 			return
 		}
+		before := procfs.Owner{UID: unix.Getuid(), GID: unix.Getgid()}
 		// Changing ids marks the whole process as not dumpable.
 		dumpable, _, _ := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_GET_DUMPABLE, 0, 0)
 		err := become(owner)
 		if err == nil {
 			f()
 		}
+		if goBack(before) == nil {
+			defer runtime.UnlockOSThread()
+		} // else the thread ends here: nobody must run on it
 		if dumpable == 1 {
 			unix.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, dumpable, 0)
 		}
@@ -56,17 +61,31 @@ func as(owner procfs.Owner, f func()) error {
 // become gives the calling thread real and filesystem ids, the group first,
 // while it is still allowed.
 func become(owner procfs.Owner) error {
-	keep := ^uintptr(0)
-	uid, gid := uintptr(owner.UID), uintptr(owner.GID)
-	if _, _, e := unix.RawSyscall(unix.SYS_SETRESGID, gid, keep, keep); e != 0 {
-		return fmt.Errorf("cannot take on group %d: %w", owner.GID, e)
-	}
-	if _, _, e := unix.RawSyscall(unix.SYS_SETRESUID, uid, keep, keep); e != 0 {
-		return fmt.Errorf("cannot take on user %d: %w", owner.UID, e)
+	if err := setReal(owner); err != nil {
+		return err
 	}
 	// These two report no error; what they failed to do shows in what is read.
-	unix.RawSyscall(unix.SYS_SETFSGID, gid, 0, 0)
-	unix.RawSyscall(unix.SYS_SETFSUID, uid, 0, 0)
+	unix.RawSyscall(unix.SYS_SETFSGID, uintptr(owner.GID), 0, 0)
+	unix.RawSyscall(unix.SYS_SETFSUID, uintptr(owner.UID), 0, 0)
+	return nil
+}
+
+// goBack gives the calling thread its real ids again, and the filesystem ids
+// that go with its effective ones.
+func goBack(before procfs.Owner) error {
+	unix.RawSyscall(unix.SYS_SETFSUID, uintptr(unix.Geteuid()), 0, 0)
+	unix.RawSyscall(unix.SYS_SETFSGID, uintptr(unix.Getegid()), 0, 0)
+	return setReal(before)
+}
+
+func setReal(owner procfs.Owner) error {
+	keep := ^uintptr(0)
+	if _, _, e := unix.RawSyscall(unix.SYS_SETRESGID, uintptr(owner.GID), keep, keep); e != 0 {
+		return fmt.Errorf("cannot take on group %d: %w", owner.GID, e)
+	}
+	if _, _, e := unix.RawSyscall(unix.SYS_SETRESUID, uintptr(owner.UID), keep, keep); e != 0 {
+		return fmt.Errorf("cannot take on user %d: %w", owner.UID, e)
+	}
 	return nil
 }
 

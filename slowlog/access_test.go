@@ -109,8 +109,9 @@ func publicCopy(t *testing.T, path string, mode os.FileMode) string {
 	return copied
 }
 
-// What a thread did to itself to read a worker stays with that thread.
-func TestIDsDoNotLeak(t *testing.T) {
+// What a thread did to itself to read a worker is undone; and it lives on, as
+// workers that it started would be killed with it.
+func TestIDsAreGivenBack(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to be another user")
 	}
@@ -122,43 +123,55 @@ func TestIDsDoNotLeak(t *testing.T) {
 		return v
 	}
 	before := dumpable()
+	used := map[int]bool{}
 	// Often enough that the main thread has its turn.
 	for range 100 {
 		var inside string
-		if err := as(procfs.Owner{UID: user, GID: user}, func() { inside = threadIDs(t) }); err != nil {
+		err := as(procfs.Owner{UID: user, GID: user}, func() {
+			inside = threadIDs(t, unix.Gettid())
+			used[unix.Gettid()] = true
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
-		if want := "33 0 0 33"; inside != want {
+		if want := "33 0 0 33, 33 0 0 33"; inside != want {
 			t.Fatalf("inside, the thread has ids %q, want %q", inside, want)
 		}
 	}
-	tasks, err := os.ReadDir("/proc/self/task")
-	if err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "no thread has the ids", func() bool {
-		for _, task := range tasks {
-			status, err := os.ReadFile("/proc/self/task/" + task.Name() + "/status")
-			if err == nil && strings.Contains(string(status), "\nUid:\t33\t") {
-				return false
-			}
+	for tid := range used {
+		if got, want := threadIDs(t, tid), "0 0 0 0, 0 0 0 0"; got != want {
+			t.Errorf("afterwards, thread %d has the ids %q, want %q", tid, got, want)
 		}
-		return true
-	})
+		if powers(t, tid) != powers(t, unix.Getpid()) {
+			t.Errorf("afterwards, thread %d has the capabilities %s, the main thread %s", tid, powers(t, tid), powers(t, unix.Getpid()))
+		}
+	}
 	if after := dumpable(); after != before {
 		t.Errorf("the process was dumpable (%d) and is not (%d)", before, after)
 	}
 }
 
-// threadIDs are the user ids of the calling thread.
-func threadIDs(t *testing.T) string {
+// threadIDs are the user and group ids of a thread.
+func threadIDs(t *testing.T, tid int) string {
 	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/status", unix.Gettid()))
+	return statusLine(t, tid, "Uid") + ", " + statusLine(t, tid, "Gid")
+}
+
+// powers are the capabilities a thread has.
+func powers(t *testing.T, tid int) string {
+	t.Helper()
+	return statusLine(t, tid, "CapEff")
+}
+
+// statusLine is a line of a thread's status, empty if there is no such thread.
+func statusLine(t *testing.T, tid int, name string) string {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/status", tid))
 	if err != nil {
 		t.Error(err)
 		return ""
 	}
-	_, rest, _ := strings.Cut(string(status), "\nUid:\t")
+	_, rest, _ := strings.Cut(string(status), "\n"+name+":\t")
 	line, _, _ := strings.Cut(rest, "\n")
 	return strings.ReplaceAll(line, "\t", " ")
 }
