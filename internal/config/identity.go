@@ -108,6 +108,9 @@ func (c *poolCheck) knownGroup(directive, name, suffix string) (gid uint32, ok b
 // ignoredWithoutRoot says what an ordinary user's configuration asks in vain.
 func (c *poolCheck) ignoredWithoutRoot() {
 	p := c.pool
+	if len(c.faults) > 0 && c.stage < resolving {
+		return // php-fpm would not have come this far
+	}
 	for _, ask := range []struct {
 		name string
 		set  bool

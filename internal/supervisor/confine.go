@@ -15,7 +15,9 @@ import (
 )
 
 // confine applies the pool's limits and gives up root for good. Nothing of a
-// request has been read before.
+// request has been read before. It returns the user whose name and home workers
+// get: as in php-fpm the pool's if it is named and not numbered, without root
+// our own.
 func (s *session) confine() (*proc.User, error) {
 	pool := &s.start.Pool
 	root := os.Geteuid() == 0
@@ -60,7 +62,14 @@ func (s *session) confine() (*proc.User, error) {
 			return nil, err
 		}
 	}
-	return user, nil
+	switch {
+	case !root:
+		return proc.LookupUser(strconv.Itoa(os.Geteuid()), "")
+	case isNumber(pool.User):
+		return nil, nil
+	default:
+		return user, nil
+	}
 }
 
 // environment is what every worker of the pool gets: nothing but env[] and
@@ -78,7 +87,7 @@ func environment(pool *config.Pool, user *proc.User) []string {
 	for _, kv := range pool.Env {
 		set(kv.Key, kv.Value)
 	}
-	if user != nil && user.Name != "" && !isNumber(pool.User) { // as in php-fpm, a number has neither
+	if user != nil && user.Name != "" {
 		set("USER", user.Name)
 		set("HOME", user.Home)
 	}
