@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -73,6 +74,11 @@ func Main(fd int) error {
 	// What the master inherited without knowing is not for scripts.
 	_ = unix.CloseRange(uint(fd)+1, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
 	debug.SetGCPercent(gcPercent)
+	if runtime.GOMAXPROCS(0) < 2 {
+		// One processor is taken while a process is being started, until its
+		// program executes: the loop must not wait for that.
+		runtime.GOMAXPROCS(2)
+	}
 	title := proc.TakeTitle()
 	// The master decides about the end; signals to the whole group or unit
 	// are its business.
