@@ -25,8 +25,8 @@ func reloadPools(t harness.T, o options) []figure {
 	}
 	slices.Sort(times)
 	return []figure{
-		{"a reload, median of 5", times[len(times)/2].Seconds(), 2, "s"},
-		{"the slowest", times[len(times)-1].Seconds(), 0, "s"},
+		{"a reload, median of 5", float64(times[len(times)/2].Milliseconds()), 2000, "ms"},
+		{"the slowest", float64(times[len(times)-1].Milliseconds()), 0, "ms"},
 	}
 }
 
