@@ -294,15 +294,15 @@ func (s *Supervisor) afterBatch() {
 	}
 	s.handOverIdle()
 	s.checkQuota()
-	if at, ok := s.pool.Next(); ok {
-		s.loop.Set(s.poolTimer, at)
-	} else {
-		s.loop.Clear(s.poolTimer)
-	}
 	if s.closing {
 		s.checkDone()
 	} else {
 		s.checkQuiet()
+	}
+	if at, ok := s.pool.Next(); ok { // after all that may have changed it
+		s.loop.Set(s.poolTimer, at)
+	} else {
+		s.loop.Clear(s.poolTimer)
 	}
 }
 

@@ -33,6 +33,7 @@ func measures() []measure {
 		{"reload pools", "reload of 1,000 ondemand pools", reloadPools},
 		{"reload throughput", "answers in each 100 ms around a reload", reloadThroughput},
 		{"fork loop", "what a bare parent that forks, runs and reaps does on one core", forkLoops},
+		{"memory workers", "200 persistent Python workers of one pool, each after a request with five imports", workerMemory},
 		{"wakeups", "what an idle instance does", wakeups},
 		{"observation cpu", "CPU time that observing a pool costs a request, in all processes", observationCPU},
 		{"syscalls", "system calls for a request that a resident worker answers", syscalls},

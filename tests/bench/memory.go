@@ -111,6 +111,54 @@ func poolMemory(t harness.T, o options) []figure {
 	return figures
 }
 
+// workerMemory compares workers that were forked from a process with the modules
+// of their script with as many interpreters of their own.
+func workerMemory(t harness.T, o options) []figure {
+	const n, few = 200, 20
+	preload := []string{"json", "datetime", "urllib.parse", "email.message", "decimal"}
+	with := []string{fmt.Sprintf("pm.max_children = %d", n)}
+	for _, module := range preload {
+		with = append(with, "runner.preload[] = "+module)
+	}
+	return []figure{
+		{"each, forked from a zygote", workersOf(t, o, n, preload, with...), 2.5, "MiB"},
+		{"each, an interpreter of its own", workersOf(t, o, few, preload, fmt.Sprintf("pm.max_children = %d", few)), 0, "MiB"},
+	}
+}
+
+// workersOf returns the private memory of n persistent Python workers, on
+// average, when each has run a script that imports modules.
+func workersOf(t harness.T, o options, n int, modules []string, lines ...string) float64 {
+	d := anyfpm(t, o, append([]string{"runner = python", "runner.isolation = persistent"}, lines...)...)
+	d.File("wait.py", "import os, time, "+strings.Join(modules, ", ")+"\n"+
+		"while not os.path.exists('"+d.WWW+"/go'): time.sleep(0.1)\n"+
+		"print('Content-Type: text/plain\\n\\n%s %s' % (json.dumps({'a': 1}), decimal.Decimal(1) / 3))\n")
+	var answers []<-chan harness.Outcome
+	for range n {
+		answers = append(answers, d.Go(harness.Request{Path: "/wait.py"}))
+	}
+	d.AwaitStatus("all workers at work", func(s harness.Status) bool {
+		busy := 0
+		for _, p := range s.Processes {
+			if p.State == "Running" {
+				busy++
+			}
+		}
+		return busy == n
+	})
+	d.File("go", "")
+	for _, a := range answers {
+		if out := <-a; out.Err != nil || out.Status != 200 {
+			t.Fatalf("got %d %q, %v", out.Status, out.Body, out.Err)
+		}
+	}
+	private := 0
+	for _, p := range d.Status().Processes {
+		private += memoryOf(t, p.PID).Private
+	}
+	return float64(private) / float64(n) / 1024
+}
+
 func wakeups(t harness.T, o options) []figure {
 	d := anyfpm(t, o)
 	d.ExpectWorks()
