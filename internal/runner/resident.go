@@ -148,7 +148,7 @@ func (d *residentDialogue) event(ev *resident.Event, out Sink) error {
 		if err != nil {
 			return err
 		}
-		out.Probed(int(min(hello.Inline, 1<<30)))
+		out.Probed(int(min(hello.Inline, InlineAll)))
 	case resident.EventFinish, resident.EventEnd:
 		if !d.busy || d.over && (ev.Kind == resident.EventFinish || ev.Tail > 0) {
 			return errors.New("a worker ended a response that it does not have")

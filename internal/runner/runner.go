@@ -41,6 +41,9 @@ const (
 	DescriptorBody                 // a pipe or file goes with the first byte (SCM_RIGHTS)
 )
 
+// InlineAll is told for a worker that cannot receive descriptors.
+const InlineAll = 1 << 30
+
 // A Wiring says which descriptors a worker is born with.
 type Wiring uint8
 
@@ -131,7 +134,7 @@ type Sink interface {
 	// End says that the worker is done with the request.
 	End(e Ending)
 	// Probed says that the worker has answered the probe. A body of up to
-	// inline bytes may be sent inline.
+	// inline bytes may be sent inline; with [InlineAll] it has to be.
 	Probed(inline int)
 }
 

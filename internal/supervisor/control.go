@@ -89,7 +89,8 @@ func (l *link) begin(r *request) error {
 	switch {
 	case r.body.eof && r.body.pending() == 0:
 		req.Body = runner.NoBody
-	case r.body.complete() && r.body.file == 0 && r.body.pending() <= int64(l.w.inline):
+	case l.w.inline == runner.InlineAll,
+		r.body.complete() && r.body.file == 0 && r.body.pending() <= int64(l.w.inline):
 		req.Body, req.BodyLen = runner.InlineBody, int(r.body.pending())
 	default:
 		var err error

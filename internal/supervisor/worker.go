@@ -3,6 +3,7 @@ package supervisor
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
 	"syscall"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/anyfpm/anyfpm/internal/runner"
 	"github.com/anyfpm/anyfpm/pool"
 	"github.com/anyfpm/anyfpm/slowlog"
+	"github.com/anyfpm/anyfpm/status"
 )
 
 // A worker is a process that stays and serves one request after the other.
@@ -67,12 +69,29 @@ func (w *worker) serve(r *request) {
 		return
 	}
 	r.worker = w
+	if w.inline == runner.InlineAll && !r.body.complete() {
+		w.idle = append(w.idle, l)
+		r.tooLarge()
+		return
+	}
 	if w.s.cfg.RunnerConcurrency <= 1 && w.s.sample(w.s.loop.Now()) {
 		w.stopwatch.start(w.pid, w.s.loop.Now())
 	} else {
 		w.stopwatch.reset()
 	}
 	l.serve(r)
+}
+
+// tooLarge refuses a request whose worker takes whole bodies only, and which has
+// one that is streamed.
+func (r *request) tooLarge() {
+	r.log().Warn("request body too large for a worker that receives no descriptors, client gets 413", r.attr(),
+		slog.Int64("request_body.spool", r.s.cfg.BodySpool))
+	r.outcome = status.Denied
+	r.lease.Retryable = false
+	r.answer(newAnswer(413, "", ""))
+	r.dropInput()
+	r.released()
 }
 
 // newLink connects to the worker for a request. Without success the worker's

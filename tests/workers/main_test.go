@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/anyfpm/anyfpm/tests/harness"
@@ -60,3 +61,10 @@ func pid(t *testing.T, res harness.Response) int {
 }
 
 const pidScript = "import os\nprint('Content-Type: text/plain\\n\\n%d' % os.getpid())\n"
+
+func ownerOf(info os.FileInfo) uint32 {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return stat.Uid
+	}
+	return ^uint32(0)
+}

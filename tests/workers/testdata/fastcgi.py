@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import struct
+import threading
 import time
 
 GET_VALUES, GET_VALUES_RESULT, PARAMS, STDIN, STDOUT, END_REQUEST = 9, 10, 4, 5, 6, 3
@@ -53,6 +54,10 @@ def misbehave(conn, mode):
     elif mode == b"half_and_die":
         conn.sendall(HEADER + record(STDOUT, b"half"))
         os.kill(os.getpid(), signal.SIGSEGV)
+    elif mode == b"hold":
+        while not os.path.exists(os.environ["GO"]):
+            time.sleep(0.01)
+        return False
     elif mode == b"sleep":
         time.sleep(1000)
     elif mode == b"fork":
@@ -71,9 +76,7 @@ def misbehave(conn, mode):
     return True
 
 
-listener = socket.socket(fileno=0)
-while True:
-    conn, _ = listener.accept()
+def serve(conn):
     try:
         mode, done = b"", False
         for kind, content in records(conn):
@@ -83,5 +86,15 @@ while True:
                 done = misbehave(conn, mode)
             elif kind == STDIN and not content and not done:
                 conn.sendall(HEADER + record(STDOUT, b"%d" % os.getpid()) + END)
+                mode = b""
     except (EOFError, OSError):
         conn.close()
+
+
+listener = socket.socket(fileno=0)
+while True:
+    conn, _ = listener.accept()
+    if "THREADS" in os.environ:
+        threading.Thread(target=serve, args=(conn,), daemon=True).start()
+    else:
+        serve(conn)

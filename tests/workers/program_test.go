@@ -1,0 +1,84 @@
+//go:build integration
+
+package workers
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/anyfpm/anyfpm/tests/harness"
+)
+
+// program starts a pool of the FastCGI program, which behaves unless asked not
+// to.
+func program(t *testing.T, conf string) *harness.Daemon {
+	t.Helper()
+	box := harness.NewSandbox(t, harness.Current())
+	path := box.Script("program", badFastCGI)
+	d := suite.Start(t, "[www]\npm = static\npm.status_path = /status\nrunner = fastcgi\nrunner.command = "+path+"\n"+
+		strings.ReplaceAll(conf, "PROGRAM", path))
+	d.File("x", "")
+	return d
+}
+
+// A program that serves several connections at once gets as many requests as
+// runner.concurrency says, and no more: the next one waits.
+func TestConcurrency(t *testing.T) {
+	t.Parallel()
+	d := program(t, "pm.max_children = 1\nrunner.concurrency = 3\nenv[THREADS] = 1\nenv[GO] = {{WWW}}/go\n")
+	worker := pid(t, d.Get("/x"))
+	var held []<-chan harness.Outcome
+	for range 4 {
+		held = append(held, d.Go(harness.Request{Path: "/x?mode=hold;"}))
+	}
+	harness.Eventually(t, harness.Patience, func() error {
+		text, _ := d.CLI("status", "--json", "--control", d.Control())
+		if !strings.Contains(text, `"queue": 1`) {
+			return fmt.Errorf("not one request waits: %s", text)
+		}
+		return nil
+	})
+	d.File("go", "")
+	for _, h := range held {
+		if out := <-h; out.Err != nil || pid(t, out.Response) != worker {
+			t.Errorf("got %q, %v, want worker %d", out.Body, out.Err, worker)
+		}
+	}
+	d.AwaitStatus("one idle worker", idle(1))
+}
+
+// The sockets of workers can be reached by the pool's user alone, and lie in a
+// directory that goes with the service.
+func TestPrivateSockets(t *testing.T) {
+	t.Parallel()
+	as := harness.Current()
+	d := program(t, "pm.max_children = 2\nenv[FCGI_WEB_SERVER_ADDRS] = 127.0.0.1\n")
+	pid(t, d.Get("/x"))
+	dirs, err := filepath.Glob(filepath.Join(d.Tmp, "anyfpm-*"))
+	if err != nil || len(dirs) != 1 {
+		t.Fatalf("directories of sockets: %v, %v", dirs, err)
+	}
+	info, err := os.Stat(dirs[0])
+	if err != nil || info.Mode().Perm() != 0o700 {
+		t.Fatalf("%v, %v, want a directory of mode 0700", info.Mode(), err)
+	}
+	uid, _ := as.Workers()
+	if owner := ownerOf(info); owner != uid {
+		t.Errorf("it belongs to user %d, want %d", owner, uid)
+	}
+	if sockets, err := filepath.Glob(dirs[0] + "/*.sock"); err != nil || len(sockets) != 2 {
+		t.Errorf("sockets: %v, %v", sockets, err)
+	}
+}
+
+// A program that does not heed being asked to leave is killed after a while, also
+// when the service stops gracefully.
+func TestStubbornProgram(t *testing.T) {
+	t.Parallel()
+	d := program(t, "pm.max_children = 1\nrunner.command = '/bin/sh -c \"trap : TERM; while :; do sleep 1000; done\"'\n")
+	d.Stop()
+	d.Log.Expect("exiting, bye-bye!")
+}
