@@ -121,6 +121,47 @@ print('Content-Type: text/plain\n\nok')
 	})
 }
 
+// An interpreter of a version that is not known is never guessed at: its native
+// frames are shown, each entry names it, and the error log does once.
+func TestSlowlogOfUnknownVersion(t *testing.T) {
+	suite.Everybody(t, oneWorker+"slowlog = {{LOG}}/slow.log\nrequest_slowlog_timeout = 1\n", func(t *testing.T, d *harness.Daemon) {
+		gate := d.Gate()
+		d.Program("python.cgi", fmt.Sprintf(`
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+char _PyRuntime[4096] = "xdebugpy";
+const unsigned long Py_Version = 0x030f00f0;
+__attribute__((noinline)) int query(void)
+{
+	char line[3];
+	int gate = open(%q, O_RDONLY);
+	return read(gate, line, sizeof line) + 0;
+}
+int main(void)
+{
+	return printf("Content-Type: text/plain\n\n%%d", query()) < 0;
+}`, gate.Path), "-rdynamic")
+		slow := harness.Follow(t, filepath.Join(d.Logs, "slow.log"))
+		for range 2 {
+			out := d.Go(harness.Request{Path: "/python.cgi"})
+			slow.Expect(`^\[0x[0-9a-f]{16}\] read\(\) \S+/libc.so.6:0$`)
+			slow.Expect(`^\[0x[0-9a-f]{16}\] query\(\) ` + d.WWW + `/python.cgi:0$`)
+			slow.Expect(`^# stack: native, thread \d+$`)
+			slow.Expect(`^# note: python 3.15.0 is not known to this build$`)
+			gate.Open(1)
+			if res := <-out; res.Err != nil || res.Body != "3" {
+				t.Errorf("got %q, %v", res.Body, res.Err)
+			}
+		}
+		const unknown = `WARNING: \[pool www\] the slow log does not show all of a slow request pid=\d+ reason="python 3.15.0 is not known to this build"$`
+		d.Log.Expect(unknown)
+		if n := d.Log.Count(unknown); n != 1 {
+			t.Errorf("it is said %d times", n)
+		}
+	})
+}
+
 // A chroot without /proc hides the stacks; the entry is there and says so.
 func TestSlowlogInChroot(t *testing.T) {
 	needsRoot(t)
