@@ -16,6 +16,10 @@ const (
 	fpmPerVariable  = 128
 	fpmMaxVariables = 256
 
+	// foreignSockets has, in the same form, the unix sockets whose files are
+	// somebody else's to remove: systemd's.
+	foreignSockets = "ANYFPM_FOREIGN_SOCKETS"
+
 	// systemd passes LISTEN_FDS descriptors from 3 on to the process LISTEN_PID.
 	systemdFirst  = 3
 	systemdMaxFDs = 4096
@@ -41,6 +45,9 @@ func (t *Table) Inherit(environ []string) {
 	for _, fd := range fromSystemd(get) {
 		t.adopt(fd) // the file of a unix socket is systemd's
 	}
+	for _, fd := range descriptors(get(foreignSockets)) {
+		t.adopt(fd)
+	}
 }
 
 // StripEnviron returns environ without the variables that Inherit reads: they
@@ -50,7 +57,7 @@ func StripEnviron(environ []string) []string {
 	for _, entry := range environ {
 		name, _, _ := strings.Cut(entry, "=")
 		switch {
-		case name == fpmSockets, strings.HasPrefix(name, fpmSockets+"_"):
+		case name == foreignSockets, name == fpmSockets, strings.HasPrefix(name, fpmSockets+"_"):
 		case name == "LISTEN_FDS", name == "LISTEN_PID", name == "LISTEN_FDNAMES":
 		default:
 			rest = append(rest, entry)
@@ -63,7 +70,7 @@ func StripEnviron(environ []string) []string {
 // process executes next. The descriptors must be made to survive that; see
 // [Table.KeepOnExec].
 func (t *Table) Environ() []string {
-	var environ, entries []string
+	var environ, entries, foreign []string
 	flush := func() {
 		if len(entries) == 0 {
 			return
@@ -72,12 +79,20 @@ func (t *Table) Environ() []string {
 		entries = nil
 	}
 	for _, s := range t.Sockets() {
-		entries = append(entries, fmt.Sprintf("%s=%d", s.Key, s.FD))
+		entry := fmt.Sprintf("%s=%d", s.Key, s.FD)
+		if strings.HasPrefix(s.Key, "/") && s.file.path == "" {
+			foreign = append(foreign, entry)
+			continue
+		}
+		entries = append(entries, entry)
 		if len(entries) == fpmPerVariable {
 			flush()
 		}
 	}
 	flush()
+	if len(foreign) > 0 {
+		environ = append(environ, foreignSockets+"="+strings.Join(foreign, ","))
+	}
 	return environ
 }
 
@@ -109,11 +124,18 @@ func fromFPM(get func(string) string) []int {
 		if value == "" {
 			break
 		}
-		for entry := range strings.SplitSeq(value, ",") {
-			// The key may have an equals sign, and the socket knows its name.
-			if fd, err := strconv.Atoi(entry[strings.LastIndexByte(entry, '=')+1:]); err == nil {
-				fds = append(fds, fd)
-			}
+		fds = append(fds, descriptors(value)...)
+	}
+	return fds
+}
+
+// descriptors are those of "key=fd,key=fd".
+func descriptors(list string) []int {
+	var fds []int
+	for entry := range strings.SplitSeq(list, ",") {
+		// The key may have an equals sign, and the socket knows its name.
+		if fd, err := strconv.Atoi(entry[strings.LastIndexByte(entry, '=')+1:]); err == nil {
+			fds = append(fds, fd)
 		}
 	}
 	return fds

@@ -108,3 +108,29 @@ func TestInheritFromSystemd(t *testing.T) {
 	next.sockets = nil // the descriptor is old's
 	next.inherited = nil
 }
+
+// The file of a socket that systemd has made outlives also a service that was
+// started by another process in between, as with -D.
+func TestForeignSockets(t *testing.T) {
+	maker, _ := table(t)
+	path := filepath.Join(t.TempDir(), "sock")
+	made := open(t, maker, Spec{Address: path})
+	starter, _ := table(t)
+	starter.sockets[path] = &Socket{FD: dup(t, made.FD), Key: path}
+	environ := starter.Environ()
+	if want := []string{fmt.Sprintf("ANYFPM_FOREIGN_SOCKETS=%s=%d", path, starter.sockets[path].FD)}; !slices.Equal(environ, want) {
+		t.Errorf("environment %q, want %q", environ, want)
+	}
+	service, _ := table(t)
+	service.Inherit([]string{fmt.Sprintf("ANYFPM_FOREIGN_SOCKETS=%s=%d", path, dup(t, made.FD))})
+	if s := open(t, service, Spec{Address: path}); s.Key != path || len(service.Sockets()) != 1 {
+		t.Errorf("opened %+v", s)
+	}
+	service.Close()
+	if _, err := os.Lstat(path); err != nil {
+		t.Errorf("the file is gone: %v", err)
+	}
+	if rest := StripEnviron(environ); len(rest) != 0 {
+		t.Errorf("environment %q after all was stripped", rest)
+	}
+}
