@@ -27,6 +27,7 @@ const (
 // compat holds what differs for a pool that stands in for php-fpm's.
 type compat struct {
 	php       bool // php-fpm's manners in FastCGI, its answers for missing scripts
+	standIn   bool // we run in php-fpm's place, under its name
 	poweredBy string
 	inquiry   *inquiry // under way: no connection is accepted before its end
 	holding   bool     // lines of workers wait in held

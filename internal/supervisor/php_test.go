@@ -233,15 +233,23 @@ func TestPHPWithoutFacts(t *testing.T) {
 	}
 }
 
-// The access log has the status that PHP ended with, also when another was
-// sent.
+// The access log has the status that was sent, but in php-fpm's place the one
+// that PHP ended with.
 func TestPHPAccessLog(t *testing.T) {
+	for late, standIn := range map[string]bool{"200": false, "500": true} {
+		t.Run("late is "+late, func(t *testing.T) { testPHPAccessLog(t, standIn, late) })
+	}
+}
+
+// testPHPAccessLog wants a status that was set too late to be logged as late.
+func testPHPAccessLog(t *testing.T, standIn bool, late string) {
 	useINI(t, "output_buffering=0\n")
 	cfg := phpPool()
 	cfg.AccessFormat = "%m %r %s %f"
 	g := startPHP(t, cfg)
 	path := filepath.Join(g.dir, "access.log")
 	g.on(func(s *Supervisor) {
+		s.compat.standIn = standIn
 		fd, err := logfile.OpenFD(path)
 		if err != nil {
 			t.Error(err)
@@ -263,7 +271,7 @@ func TestPHPAccessLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	line := func(status string) string { return "GET /x " + status + " " + script + "\n" }
-	if want := line("200") + line("500") + line("200"); string(text) != want {
+	if want := line("200") + line(late) + line("200"); string(text) != want {
 		t.Errorf("the log is\n%swant\n%s", text, want)
 	}
 }

@@ -19,12 +19,13 @@ func (m *phpMemory) close() {
 	*m = phpMemory{given: true}
 }
 
-// endStatus is the status for the access log. php-fpm logs the one that PHP
-// ended with, which is not the one it sent if a script set it too late. The
-// worker has not got another request yet.
+// endStatus is the status for the access log, the one that was sent. In its
+// place we log, as php-fpm does, the one that PHP ended with, which is another
+// if a script set it too late. It costs some microseconds to read: the worker
+// runs on another processor. It has not got another request yet.
 func (r *request) endStatus() int {
 	w := r.worker
-	if w == nil || !r.s.compat.php || !r.resp.began || w.memory.given {
+	if w == nil || !r.s.compat.php || !r.s.compat.standIn || !r.resp.began || w.memory.given {
 		return r.resp.status
 	}
 	code, err := w.endStatus()

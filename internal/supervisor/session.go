@@ -241,7 +241,7 @@ func (s *session) run() error {
 	if s.errors != nil {
 		s.sup.syncLog = s.errors.Sync
 	}
-	s.sup.compat.holding = s.sup.compat.php
+	s.sup.compat.holding, s.sup.compat.standIn = s.sup.compat.php, s.start.PHPCompat
 	s.connectGauges(kills, uncounted)
 	if err := s.openPoolLogs(); err != nil {
 		return err
