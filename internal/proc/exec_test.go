@@ -76,7 +76,7 @@ func TestFrozenReaperLeavesZombies(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	pid, err := starter.Start(Spec{Path: "/bin/cat", Files: []int{int(r.Fd()), -1, -1}}, func(e Exit) { exits <- e.PID })
+	pid, err := starter.Start(Spec{Path: "/bin/cat", Files: []int{int(r.Fd()), 1, 2}}, func(e Exit) { exits <- e.PID })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ var helpers = map[string]func(){
 	"describe":  helpDescribe,
 	"breed":     helpBreed,
 	"headless":  helpHeadless,
+	"files":     helpFiles,
 	"pdeathsig": helpPdeathsig,
 	"signals":   helpSignals,
 	"drop":      helpDrop,

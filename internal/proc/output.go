@@ -29,7 +29,7 @@ func Output(spec Spec, limit int64, patience time.Duration) ([]byte, error) {
 	defer out.Close()
 	spec.Files = []int{int(null.Fd()), int(end.Fd()), int(null.Fd())}
 	spec.Setpgid = true
-	pid, err := spec.start()
+	pid, err := spec.start(filesLimit{raised: true})
 	_ = end.Close()
 	if err != nil {
 		return nil, err

@@ -74,8 +74,8 @@ func (s *Spec) args() []string {
 }
 
 // start runs the program and returns its pid once it executes.
-func (s *Spec) start() (int, error) {
-	pid, err := s.vforkExec()
+func (s *Spec) start(files filesLimit) (int, error) {
+	pid, err := s.vforkExec(files)
 	if err == nil {
 		return pid, nil
 	}

@@ -16,6 +16,7 @@ var ErrStopped = errors.New("the starter of processes has ended")
 // does, unless a goroutine ends that is locked to one.
 type Starter struct {
 	reaper *Reaper
+	files  filesLimit
 
 	mu      sync.Mutex
 	waiting []job
@@ -29,7 +30,7 @@ type job func(stopped bool)
 // NewStarter returns a Starter whose children reaper waits for. Both must be
 // run, the reaper for as long as the children may live.
 func NewStarter(reaper *Reaper) *Starter {
-	return &Starter{reaper: reaper, wake: make(chan struct{}, 1)}
+	return &Starter{reaper: reaper, files: findFilesLimit(), wake: make(chan struct{}, 1)}
 }
 
 // Run starts what is asked for until ctx is done.
@@ -60,7 +61,7 @@ func (s *Starter) Go(spec Spec, started func(pid int, err error), exited func(Ex
 			return
 		}
 		s.reaper.begin()
-		pid, err := spec.start()
+		pid, err := spec.start(s.files)
 		started(pid, err)
 		s.reaper.finish(pid, exited)
 	})

@@ -299,7 +299,7 @@ func BenchmarkStart(b *testing.B) {
 	b.Run("bare", func(b *testing.B) {
 		spec := Spec{Path: program, Files: []int{fd, fd, fd}, Setpgid: true}
 		for b.Loop() {
-			pid, err := spec.start()
+			pid, err := spec.start(filesLimit{})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -39,6 +39,7 @@ type birth struct {
 	args, env []*byte
 	groups    []uint32
 	limits    []unix.Rlimit
+	born      unix.Rlimit
 	steps     []step
 }
 
@@ -63,8 +64,8 @@ var errNoVfork = errors.New("no vfork")
 // own, some fifty, where the kernel can do all at once (CLONE_CLEAR_SIGHAND),
 // and reports a failed exec through a pipe that has to be made, read and
 // closed. For a CGI script that is a tenth of what starting it costs.
-func (s *Spec) vforkExec() (pid int, err error) {
-	if !canVfork {
+func (s *Spec) vforkExec(files filesLimit) (pid int, err error) {
+	if !canVfork || files.raised && files.born == nil {
 		return 0, errNoVfork
 	}
 	b := &birth{all: ^uint64(0), steps: make([]step, 0, 16)}
@@ -93,6 +94,10 @@ func (s *Spec) vforkExec() (pid int, err error) {
 			return 0, err
 		}
 		b.must(unix.SYS_CHDIR, uintptr(unsafe.Pointer(b.dir)))
+	}
+	if files.born != nil {
+		b.born = *files.born
+		b.may(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, uintptr(unsafe.Pointer(&b.born)))
 	}
 	b.limit(s.Limits)
 	if s.Pdeathsig != 0 {

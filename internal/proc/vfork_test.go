@@ -25,7 +25,10 @@ func helpSignals() {
 // Both ways of starting a program give it the same: no signal blocked or
 // ignored, and descriptors that change places.
 func TestBothWaysToStart(t *testing.T) {
-	ways := map[string]func(*Spec) (int, error){"vfork": (*Spec).vforkExec, "fork": (*Spec).forkExec}
+	ways := map[string]func(*Spec) (int, error){
+		"vfork": func(s *Spec) (int, error) { return s.vforkExec(filesLimit{}) },
+		"fork":  (*Spec).forkExec,
+	}
 	for name, start := range ways {
 		t.Run(name, func(t *testing.T) {
 			fds := map[string][2]int{}

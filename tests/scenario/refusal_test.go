@@ -50,7 +50,7 @@ func refuse(t *testing.T, as harness.Identity, conf string, prepare func(d *harn
 // files on the way there.
 func TestIncludesThatFail(t *testing.T) {
 	t.Parallel()
-	refuse(t, harness.Nobody(), oneWorker+"include = {{BOX}}/secret.conf\n",
+	refuse(t, ordinary(), oneWorker+"include = {{BOX}}/secret.conf\n",
 		func(box *harness.Sandbox) { writeFile(t, box.Path("secret.conf"), "pm = static\n", 0) },
 		"ERROR: failed to open configuration file '{{BOX}}/secret.conf': Permission denied (13)",
 		"ERROR: Unable to include {{BOX}}/secret.conf from {{CONF}} at line ",
@@ -147,11 +147,17 @@ func TestPrivilegedPort(t *testing.T) {
 	}
 	const conf = oneWorker + "listen = 127.0.0.1:7\n"
 	if strings.TrimSpace(string(text)) == "0" {
-		harness.Start(t, suite.Service(conf, harness.Nobody())).ExpectWorks()
+		harness.Start(t, suite.Service(conf, ordinary())).ExpectWorks()
 		return
 	}
-	refuse(t, harness.Nobody(), conf, nil,
+	refuse(t, ordinary(), conf, nil,
 		"ERROR: unable to bind listening socket for address '127.0.0.1:7': Permission denied (13)")
+}
+
+// ordinary is a user without root's powers.
+func ordinary() harness.Identity {
+	all := harness.Identities()
+	return all[len(all)-1]
 }
 
 func writeFile(t *testing.T, path, text string, mode os.FileMode) {
