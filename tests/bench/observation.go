@@ -96,22 +96,35 @@ func observationCPU(t harness.T, o options) []figure {
 		serve func(*harness.Sandbox) (string, string)
 	}{{"resident", serveResident}, {"php", servePHP}} {
 		off, on := newMeteredPool(t, o, program.serve, false), newMeteredPool(t, o, program.serve, true)
-		var without, with, more []float64
+		var rounds [2][]cost
 		for round := range o.rounds {
-			pair := []meteredPool{off, on}
-			first := round % 2 // what the one warms up the other has
-			var cost [2]float64
-			cost[first] = pair[first].cost(t, o)
-			cost[1-first] = pair[1-first].cost(t, o)
-			without, with = append(without, cost[0]), append(with, cost[1])
-			more = append(more, 100*(cost[1]/cost[0]-1))
+			pair := [2]meteredPool{off, on}
+			for _, i := range [2]int{round % 2, 1 - round%2} { // what the one warms up the other has
+				rounds[i] = append(rounds[i], pair[i].cost(t, o))
+			}
 		}
+		without, with := medianCost(rounds[0]), medianCost(rounds[1])
 		figures = append(figures,
-			figure{what: program.name + ", unobserved", value: median(without), unit: "µs a request"},
-			figure{what: program.name + ", observed", value: median(with), unit: "µs a request"},
-			figure{what: program.name + ", more, median of the rounds", value: median(more), most: 3, unit: "%"})
+			figure{what: program.name + ", unobserved: all processes", value: without.all, unit: "µs a request"},
+			figure{what: program.name + ", observed: all processes", value: with.all, unit: "µs a request"},
+			figure{what: program.name + ", unobserved: anyfpm's", value: without.own, unit: "µs a request"},
+			figure{what: program.name + ", observed: anyfpm's", value: with.own, unit: "µs a request"},
+			figure{what: program.name + ": anyfpm's more, of all", value: 100 * (with.own - without.own) / without.all, most: 3, unit: "%"})
 	}
 	return figures
+}
+
+// A cost is the CPU time of a request in microseconds: that of all processes,
+// nginx and wrk included, and that of the master and the supervisor. The others
+// do the same whoever looks.
+type cost struct{ all, own float64 }
+
+func medianCost(rounds []cost) cost {
+	var all, own []float64
+	for _, c := range rounds {
+		all, own = append(all, c.all), append(own, c.own)
+	}
+	return cost{median(all), median(own)}
 }
 
 // A meteredPool is a pool behind nginx.
@@ -134,21 +147,29 @@ func newMeteredPool(t harness.T, o options, serve func(*harness.Sandbox) (string
 	return p
 }
 
-// cost is the CPU time of a request in microseconds.
-func (p meteredPool) cost(t harness.T, o options) float64 {
+// cost loads the pool for a while.
+func (p meteredPool) cost(t harness.T, o options) cost {
 	t.Helper()
-	before := p.used(t)
+	allBefore, ownBefore := p.used(t)
 	l := loadOnce(t, string(p.nginx.Browser)+p.path, o.connections, o.duration)
-	return float64((p.used(t)-before+l.cpu)/time.Nanosecond) / 1e3 / float64(l.requests)
+	all, own := p.used(t)
+	each := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 / float64(l.requests) }
+	return cost{all: each(all - allBefore + l.cpu), own: each(own - ownBefore)}
 }
 
-// used is the CPU time of all processes so far. None of them ends meanwhile.
-func (p meteredPool) used(t harness.T) (sum time.Duration) {
-	sum = harness.ProcessorTime(t, p.daemon.PID) + harness.ProcessorTime(t, p.nginx.PID)
-	for _, process := range append(p.daemon.Family(), p.nginx.Family()...) {
-		sum += harness.ProcessorTime(t, process.PID)
+// used is the CPU time of all processes so far, and of anyfpm's own. None of
+// them ends meanwhile.
+func (p meteredPool) used(t harness.T) (all, own time.Duration) {
+	for _, pid := range []int{p.daemon.PID, p.daemon.Supervisor("www")} {
+		own += harness.ProcessorTime(t, pid)
 	}
-	return sum
+	all = own + harness.ProcessorTime(t, p.nginx.PID)
+	for _, process := range append(p.daemon.Family(), p.nginx.Family()...) {
+		if process.PID != p.daemon.Supervisor("www") {
+			all += harness.ProcessorTime(t, process.PID)
+		}
+	}
+	return all, own
 }
 
 // every calls look again and again until the session ends, which fails if look
