@@ -135,7 +135,7 @@ func (w *worker) onExit(exit proc.Exit) {
 	}
 	w.explain(w.exitLevel(exit), line, &d)
 	cause := line
-	if w.broken != nil && exit.Status.Signaled() { // else it ended by itself, and that broke it
+	if w.broken != nil && (exit.Status.Signaled() || !w.refused) { // else its end is why it refused
 		cause = fmt.Sprintf("child %d failed: %v", exit.PID, w.broken)
 	}
 	w.mourn(cause)

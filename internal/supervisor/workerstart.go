@@ -137,6 +137,7 @@ func (w *worker) probe() {
 	}
 	l, err := w.s.connect(w)
 	if err != nil {
+		w.refused = true
 		w.fail(err)
 		return
 	}

@@ -48,7 +48,7 @@ var misdeeds = map[string][]misdeed{
 		{"endless", 502, `child \d+ failed: it broke the protocol`, false},
 		{"twice", 200, `broke the protocol: a worker ended a response that it does not have`, false},
 		{"close", 504, `execution timed out`, false},
-		{"close_all", 502, `no header`, false},
+		{"close_all", 504, `execution timed out`, false},
 		{"sleep", 504, `execution timed out`, false},
 		{"fork", 502, `no header`, false},
 		{"stop", 504, `execution timed out`, false},
