@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -260,6 +261,8 @@ func (fd memfd) ReadAt(p []byte, off int64) (int, error) {
 type Inheritance struct {
 	estate *Estate
 	fd     int // of the estate
+	// signals are those that came while it was taken over.
+	signals chan os.Signal
 }
 
 // Inherit looks for an estate: a program that finds one does not start a
@@ -287,6 +290,8 @@ func Inherit(args, environ []string) (*Inheritance, []string, error) {
 	if err != nil || fd <= unix.Stderr {
 		return nil, rest, fmt.Errorf("cannot take over a service: %s=%s", estateVariable, value)
 	}
+	signals := newSignals()
+	notifyDeadly(signals)
 	unix.CloseOnExec(fd)
 	e, err := readEstate(fd)
 	if err != nil {
@@ -295,7 +300,7 @@ func Inherit(args, environ []string) (*Inheritance, []string, error) {
 	if returned != "" {
 		e.Returned, e.Image = returned, -1
 	}
-	i := &Inheritance{estate: e, fd: fd}
+	i := &Inheritance{estate: e, fd: fd, signals: signals}
 	if err := e.check(); err != nil {
 		return nil, rest, i.giveBack(args, rest, err)
 	}

@@ -111,19 +111,17 @@ func (m *Master) Run(ctx context.Context) error {
 	defer func() { m.errors.close() }()
 	m.table = listen.NewTable(m.log)
 	defer m.table.Close()
-	// Signals wait with the program that has executed this one, in case it
-	// comes back.
-	var signals <-chan os.Signal
-	stopSignals := func() {}
+	signals, stopSignals := newSignals(), func() {}
 	if inherited == nil {
-		signals, stopSignals = notifySignals()
+		stopSignals = notifySignals(signals)
 	}
 	defer func() { stopSignals() }()
 	if err := m.prepare(inherited, begin); err != nil {
 		return m.initFailed(m.log, inherited, err)
 	}
 	if inherited != nil {
-		signals, stopSignals = notifySignals()
+		signals = inherited.signals
+		stopSignals = notifySignals(signals)
 	}
 	defer m.release()
 

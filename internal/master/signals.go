@@ -25,14 +25,23 @@ func (m *Master) takeSignals(ctx context.Context, signals <-chan os.Signal) {
 	}
 }
 
-// notifySignals registers for the signals of the service. The channel has room
-// for a storm; signals of one kind that find none are as good as one.
-func notifySignals() (signals chan os.Signal, stop func()) {
-	signals = make(chan os.Signal, 64)
+// newSignals returns a channel for signals. It has room for a storm; signals of
+// one kind that find none are as good as one.
+func newSignals() chan os.Signal { return make(chan os.Signal, 64) }
+
+// notifySignals registers for the signals of the service.
+func notifySignals(signals chan os.Signal) (stop func()) {
 	signal.Notify(signals, handledSignals()...)
 	// A reader of the log that goes away must not end the service.
 	signal.Ignore(syscall.SIGPIPE)
-	return signals, func() { signal.Stop(signals) }
+	return func() { signal.Stop(signals) }
+}
+
+// notifyDeadly registers for the signals that would end a program that takes
+// over before it has a loop: Go lets nobody keep them off it. The others wait,
+// also for the program before, if that comes back.
+func notifyDeadly(signals chan os.Signal) {
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT)
 }
 
 func (m *Master) onSignal(sig os.Signal) {

@@ -256,6 +256,11 @@ func (d *Daemon) finish() {
 		return
 	}
 	d.done = true
+	defer func() {
+		if d.t.Failed() {
+			d.dump()
+		}
+	}()
 	select {
 	case <-d.Exited():
 	default:
@@ -264,9 +269,6 @@ func (d *Daemon) finish() {
 		d.Wait(Patience)
 	}
 	d.check()
-	if d.t.Failed() {
-		d.dump()
-	}
 }
 
 func (d *Daemon) check() {
