@@ -102,7 +102,9 @@ func (d *Daemon) run() {
 // returns when it is ready.
 func (d *Daemon) Restart() {
 	d.t.Helper()
+	d.Log.cursor = len(d.Log.Lines()) // what the last one said does not count
 	d.run()
+	d.t.Cleanup(d.finish) // before the new process is released
 	d.Log.Expect("NOTICE: ready to handle connections")
 	d.files = d.openFiles()
 }
