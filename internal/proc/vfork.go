@@ -109,7 +109,10 @@ func (s *Spec) vforkExec(files filesLimit) (pid int, err error) {
 	b.must(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&b.none)), 0, sigsetSize)
 	b.step(anyResult, unix.SYS_EXECVE, uintptr(unsafe.Pointer(b.path)), uintptr(unsafe.Pointer(&b.args[0])), uintptr(unsafe.Pointer(&b.env[0])))
 
+	// Whoever holds the lock has a descriptor that no child may see.
+	syscall.ForkLock.Lock()
 	r := vfork(b, &b.steps[0])
+	syscall.ForkLock.Unlock()
 	runtime.KeepAlive(b)
 	return b.result(r)
 }

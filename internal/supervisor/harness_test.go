@@ -158,7 +158,12 @@ func start(t testing.TB, cfg *config.Pool) *rig {
 func (g *rig) script(name, text string) string {
 	g.t.Helper()
 	path := filepath.Join(g.dir, name)
-	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+	// A process forked by another test meanwhile would hold the file open for
+	// writing, and exec of it would fail with "text file busy".
+	syscall.ForkLock.RLock()
+	err := os.WriteFile(path, []byte(text), 0o755)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		g.t.Fatal(err)
 	}
 	return path
