@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -72,9 +73,11 @@ func TestListenQueueOfRequests(t *testing.T) {
 	if got := g.snapshot(); got.ListenQueue != 3 || got.Queue != 2 || got.BacklogUsed != 1 {
 		t.Errorf("the listen queue is %d: %d requests and %d connections", got.ListenQueue, got.Queue, got.BacklogUsed)
 	}
-	for _, gate := range gates {
-		g.write(gate, "\n")
+	var opened sync.WaitGroup
+	for _, gate := range gates { // they are served one by one, in what order is not said
+		opened.Go(func() { g.write(gate, "\n") })
 	}
+	opened.Wait()
 }
 
 // What a TCP socket dropped since it came to the pool is counted.
