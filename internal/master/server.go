@@ -60,10 +60,15 @@ func (s *server) close() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	if s.http.Shutdown(ctx) != nil {
+	err := s.http.Shutdown(ctx)
+	<-s.ended
+	if err == nil {
+		// The last connection to be accepted may not have been known before.
+		err = s.http.Shutdown(ctx)
+	}
+	if err != nil {
 		_ = s.http.Close() // whoever still waits sees the connection end
 	}
-	<-s.ended
 }
 
 // retire is close without waiting: a request that led to it may be one of
