@@ -62,8 +62,9 @@ type Master struct {
 	crashes   []time.Duration // of workers, for emergency_restart_threshold
 	snapshots snapshots
 	history   status.Service // all but the pools
-	operator  *server        // nil without control.listen
-	metrics   *server        // nil without metrics.listen
+	signals   listener
+	operator  *server // nil without control.listen
+	metrics   *server // nil without metrics.listen
 	monitor   *monitor
 }
 
@@ -129,7 +130,8 @@ func (m *Master) Run(ctx context.Context) error {
 	m.ending = helping
 	m.helpers.Go(func() { _ = m.reaper.Run(helping) })
 	m.helpers.Go(func() { _ = m.starter.Run(helping) })
-	m.helpers.Go(func() { m.takeSignals(helping, signals) })
+	m.signals = listener{master: m, arrived: signals}
+	m.signals.listen(helping)
 	stopWatching := context.AfterFunc(ctx, func() { m.loop.Post(m.finish) })
 	defer stopWatching()
 

@@ -77,11 +77,22 @@ func (r *reload) replace() {
 				err = m.bequeathTo(path)
 			}
 			m.goOn()
+			if errors.Is(err, errSignalled) { // it is heard first, and the reload may be over then
+				m.loop.Post(r.tryAgain)
+				return
+			}
 			if m.reload == r {
 				r.refuse(err)
 			}
 		})
 	})
+}
+
+// tryAgain takes up another program after something came between.
+func (r *reload) tryAgain() {
+	if r.master.reload == r {
+		r.replace()
+	}
 }
 
 // refuse ends a reload whose program cannot be taken up.
@@ -110,8 +121,18 @@ func (m *Master) goBack(reason error, done func()) {
 		if err == nil {
 			err = m.bequeath(imagePath(m.before), -1, reason.Error())
 		}
-		m.log.Error("cannot go back to the program before", "err", err)
 		m.goOn()
+		if errors.Is(err, errSignalled) {
+			m.loop.Post(func() {
+				if m.phase != phaseRunning {
+					done()
+					return
+				}
+				m.goBack(reason, done)
+			})
+			return
+		}
+		m.log.Error("cannot go back to the program before", "err", err)
 		done()
 	})
 }
@@ -140,11 +161,13 @@ func (m *Master) bequeath(path string, image int, returned string) error {
 	}
 	made = append(made, file)
 	m.errors.sync()
+	m.signals.rest()
+	defer m.signals.listen(m.ending)
 	p := m.opts.Program
 	return m.starter.Exec(proc.Exec{
 		Path: path, Args: p.Args,
 		Environ: append(listen.StripEnviron(p.Environ), estateVariable+"="+strconv.Itoa(file)),
-		Keep:    append(e.descriptors(), file), Signals: serviceSignals(), Do: m.opts.Exec,
+		Keep:    append(e.descriptors(), file), Signals: serviceSignals(), Ready: m.signals.none, Do: m.opts.Exec,
 	})
 }
 

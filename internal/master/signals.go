@@ -2,8 +2,10 @@ package master
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -12,17 +14,56 @@ func handledSignals() []os.Signal {
 	return []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGHUP}
 }
 
-// takeSignals hands signals to the loop until ctx is done. Nothing is decided
-// here.
-func (m *Master) takeSignals(ctx context.Context, signals <-chan os.Signal) {
-	for {
-		select {
-		case sig := <-signals:
-			m.loop.Post(func() { m.onSignal(sig) })
-		case <-ctx.Done():
-			return
-		}
+// errSignalled says that a signal has come which another program would not get.
+var errSignalled = errors.New("a signal has come")
+
+// A listener hears the signals of the service. Its methods belong to the loop.
+type listener struct {
+	master  *Master
+	arrived chan os.Signal
+	taken   atomic.Int64 // handed to the loop
+	handled int64        // by the loop
+	rest    func()       // ends the listening; what it took by then is on its way
+}
+
+// listen begins to hand signals to the loop, until ctx is done. Nothing is
+// decided here.
+func (l *listener) listen(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	l.rest = func() {
+		cancel()
+		<-ended
 	}
+	m := l.master
+	m.helpers.Go(func() {
+		defer close(ended)
+		for {
+			select {
+			case sig := <-l.arrived:
+				l.taken.Add(1)
+				m.loop.Post(func() {
+					l.handled++
+					m.onSignal(sig)
+				})
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+}
+
+// none is nil if all signals that have come are handled. The listener rests and
+// the loop waits.
+func (l *listener) none() error {
+	// When Stop returns, what the runtime has taken is in every channel.
+	fence := newSignals()
+	signal.Notify(fence, handledSignals()...)
+	signal.Stop(fence)
+	if len(l.arrived) > 0 || l.taken.Load() != l.handled {
+		return errSignalled
+	}
+	return nil
 }
 
 // newSignals returns a channel for signals. It has room for a storm; signals of

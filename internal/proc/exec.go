@@ -25,6 +25,8 @@ type Exec struct {
 	// before any code of ours runs: SIGHUP and SIGINT are ignored so long, for
 	// SIGTERM and SIGQUIT nothing can be done.
 	Signals []syscall.Signal
+	// Ready is asked at the last moment; its error is that of Exec. It may be nil.
+	Ready func() error
 	// Do is how to execute; nil is the system's way. Tests have another.
 	Do func(path string, args, environ []string) error
 }
@@ -42,6 +44,9 @@ func (s *Starter) Exec(e Exec) error {
 			return err
 		}
 		defer func() { _, _ = setMask(unix.SIG_SETMASK, mask) }()
+		// A signal that another thread took would be this program's.
+		maskEverywhere(unix.SIG_BLOCK, maskOf(e.Signals))
+		defer maskEverywhere(unix.SIG_UNBLOCK, maskOf(e.Signals))
 		for _, sig := range e.Signals {
 			if sig == syscall.SIGHUP || sig == syscall.SIGINT {
 				defer ignore(sig)()
@@ -49,6 +54,11 @@ func (s *Starter) Exec(e Exec) error {
 		}
 		defer keep(e.Keep, unix.FD_CLOEXEC)
 		keep(e.Keep, 0)
+		if e.Ready != nil {
+			if err := e.Ready(); err != nil {
+				return err
+			}
+		}
 		if err := do(e.Path, e.Args, e.Environ); err != nil {
 			return fmt.Errorf("cannot execute %s: %w", e.Path, err)
 		}
@@ -103,4 +113,10 @@ func setMask(how int, mask uint64) (old uint64, err error) {
 		return 0, fmt.Errorf("cannot block signals: %w", errno)
 	}
 	return old, nil
+}
+
+// maskEverywhere changes the signal masks of all threads. A program with cgo
+// cannot; there it does nothing.
+func maskEverywhere(how int, mask uint64) {
+	_, _, _ = syscall.AllThreadsSyscall6(unix.SYS_RT_SIGPROCMASK, uintptr(how), uintptr(unsafe.Pointer(&mask)), 0, unsafe.Sizeof(mask), 0, 0)
 }
