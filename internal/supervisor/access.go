@@ -12,10 +12,13 @@ import (
 )
 
 const (
-	// accessDelay is how long a line waits for others. To hand over each by
-	// itself would wake a thread for it, which costs more than all else of a
-	// small request.
+	// accessDelay is how long a line waits for others in a busy pool. To hand
+	// over each by itself would wake a thread for it, which costs more than all
+	// else of a small request.
 	accessDelay = 50 * time.Millisecond
+	// accessPrompt is how many lines in each accessDelay are handed over at
+	// once all the same: in a pool that is not busy, all.
+	accessPrompt = 32
 	// accessBatch is how many bytes are handed over at once.
 	accessBatch = 128 << 10
 )
@@ -28,19 +31,25 @@ type accessLog struct {
 	out    *logfile.Writer
 	record accesslog.Record
 	stamps accesslog.Stamps
-	lines  []byte      // that out has not got yet
-	timer  *loop.Timer // to the end of accessDelay, set while there are lines
+	lines  []byte        // that out has not got yet
+	timer  *loop.Timer   // to the end of accessDelay, set while there are lines
+	since  time.Duration // when the present accessDelay began
+	count  int           // lines in it
 }
 
 // add takes a line that was appended to lines.
 func (a *accessLog) add(lines []byte) {
-	first := len(a.lines) == 0
+	first, now := len(a.lines) == 0, a.s.loop.Now()
 	a.lines = lines
+	if now-a.since >= accessDelay {
+		a.since, a.count = now, 0
+	}
+	a.count++
 	switch {
-	case len(lines) >= accessBatch:
+	case a.count <= accessPrompt, len(lines) >= accessBatch:
 		a.flush()
 	case first && len(lines) > 0:
-		a.s.loop.Set(a.timer, a.s.loop.Now()+accessDelay)
+		a.s.loop.Set(a.timer, a.since+accessDelay)
 	}
 }
 
