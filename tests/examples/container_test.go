@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -135,8 +136,15 @@ func TestDocker(t *testing.T) {
 	if err != nil || string(out) != "Hello, Ada, from the test.\n" {
 		t.Errorf("the site says %q, %v", out, err)
 	}
-	log.Expect("^NOTICE: PHP message: asked by Ada$")
-	log.Expect(`"GET .*" 200$`)
+	// The error log and the access log are one file here, in no order.
+	harness.Eventually(t, harness.Patience, func() error {
+		for _, line := range []string{`(?m)^NOTICE: PHP message: asked by Ada$`, `(?m)"GET .*index\.php" 200$`} {
+			if text := read(t, output.Name()); !regexp.MustCompile(line).MatchString(text) {
+				return fmt.Errorf("no line matches %s in\n%s", line, text)
+			}
+		}
+		return nil
+	})
 	first := p.Find("master process")
 	if len(first) != 1 {
 		t.Fatalf("process 1 is %v", p.Family())
