@@ -238,6 +238,9 @@ func (k *link) read() {
 				if !errors.Is(err, control.ErrPaused) {
 					k.ended = true
 					k.owner.hungUp(err)
+					k.owner.heard()
+				} else if k.owner.onHeard != nil {
+					k.owner.hearOut()
 				} else if k.master.suspension == nil {
 					k.listen() // the pause is over already
 				}

@@ -300,7 +300,7 @@ func (q *suspension) calm() bool {
 		return false
 	}
 	for k := range q.master.links() {
-		if k.pid == 0 || k.unsent > 0 || k.reading {
+		if k.pid == 0 || k.unsent > 0 || k.reading || k.owner.onHeard != nil {
 			return false
 		}
 	}

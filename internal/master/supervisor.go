@@ -53,6 +53,9 @@ func (s supervisorState) String() string {
 // told to stop: it has 5 s itself from TERM to KILL.
 const stopGrace = 10 * time.Second
 
+// heardPatience is how long it may take to hear a process out that has ended.
+const heardPatience = 5 * time.Second
+
 // closedPatience is how long a supervisor may take to close its doors.
 const closedPatience = time.Second
 
@@ -72,6 +75,9 @@ type supervisor struct {
 	timer      *loop.Timer // to the next step of ending it
 	share      share
 	ini        *phpini.Dir // makes php_admin_value binding; nil for most
+
+	// onHeard is called when an ended process has been heard out.
+	onHeard func()
 
 	// onClosed is called once when the supervisor has closed its doors; barrier
 	// is the ID of the snapshot that shows it.
@@ -181,12 +187,41 @@ func (s *supervisor) exited(exit proc.Exit) {
 	}
 	logfile.Printf(s.pool.log(), level, "supervisor %s", text)
 	if clean && asked {
-		s.gone(nil)
+		s.whenHeard(func() { s.gone(nil) })
 		return
 	}
 	// It had no chance to end its workers: they are children of this process
 	// now.
 	s.pool.master.killOrphans(func() { s.gone(fmt.Errorf("supervisor %s", text)) })
+}
+
+// whenHeard calls f once all is handled that the process had sent before it
+// ended: the last of it may be connections on their way to the next generation.
+func (s *supervisor) whenHeard(f func()) {
+	if s.link == nil || s.ended {
+		f()
+		return
+	}
+	s.onHeard = f
+	s.hearOut()
+	s.pool.master.after(heardPatience, s.heard)
+}
+
+// hearOut goes on reading in a suspension too: the end of the connection comes
+// soon, and nobody else will read what is before it.
+func (s *supervisor) hearOut() {
+	s.conn.Resume()
+	if !s.reading {
+		s.reading = true
+		s.pool.master.helpers.Go(s.link.read)
+	}
+}
+
+func (s *supervisor) heard() {
+	if f := s.onHeard; f != nil {
+		s.onHeard = nil
+		f()
+	}
 }
 
 // gone ends everything that belongs to the supervisor and tells the pool. err
