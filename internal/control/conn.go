@@ -92,12 +92,9 @@ func (c *Conn) Limit(size, fds int) {
 	c.maxFDs = min(fds, MaxFDs)
 }
 
-// File returns a duplicate of the connection's descriptor, for an exec that
-// must keep it.
-func (c *Conn) File() (*os.File, error) { return c.sock.File() }
-
 // Dup returns a duplicate of the connection's descriptor, closed on exec, with
-// which nothing of the connection itself changes.
+// which nothing of the connection itself changes. It is for an exec that must
+// keep it.
 func (c *Conn) Dup() (dup int, err error) {
 	raw, err := c.sock.SyscallConn()
 	if err != nil {

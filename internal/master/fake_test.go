@@ -105,11 +105,11 @@ func (f *fake) run() error {
 }
 
 func (f *fake) breakProtocol() error {
-	file, err := f.master.File()
+	fd, err := f.master.Dup()
 	if err != nil {
 		return err
 	}
-	if _, err := file.WriteString("\xff\xff\xff\xff\xff\xff\xff\xff"); err != nil {
+	if _, err := unix.Write(fd, []byte("\xff\xff\xff\xff\xff\xff\xff\xff")); err != nil {
 		return err
 	}
 	return unix.Pause()
