@@ -221,10 +221,14 @@ func TestExitCode(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				d := d.For(t)
 				d.Script("end.sh", header+c.end+"\n")
+				known := false
 				for range 10 {
 					res := d.Get("/end.sh")
 					expectBody(t, res, "body")
-					if res.AppStatus != c.want {
+					known = known || res.AppStatus == c.want
+					// END_REQUEST waits a moment for the code, which a busy
+					// machine can make too short: it is 0 then.
+					if res.AppStatus != c.want && res.AppStatus != 0 {
 						t.Errorf("appStatus is %d, want %d", res.AppStatus, c.want)
 					}
 					if name == "signal" {
@@ -234,6 +238,9 @@ func TestExitCode(t *testing.T) {
 						gate.Open(1)
 						d.AwaitProcesses("end.sh", 0)
 					}
+				}
+				if !known {
+					t.Errorf("appStatus was never %d", c.want)
 				}
 			})
 		}
