@@ -256,13 +256,13 @@ func TestClientAbortTerminates(t *testing.T) {
 	script := g.script("s", "#!/bin/sh\nexec 3> "+fifo+"\necho A: b\necho\nexec sleep 1000\n")
 	c := g.dial()
 	_, _ = c.Write(encode(1, 0, params(script), ""))
-	opened := make(chan struct{})
-	go func() { g.readAll(fifo); close(opened) }()
+	opened, ended := g.follow(fifo)
+	g.await("the script runs", opened)
 	if _, err := c.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
 	_ = c.Close()
-	<-opened
+	g.await("the script is gone", ended)
 	g.settled()
 }
 
@@ -313,7 +313,8 @@ func TestAnswerWaitsForTheBody(t *testing.T) {
 	if _, err := c.Write(raw[:len(raw)/2]); err != nil {
 		t.Fatal(err)
 	}
-	g.readAll(fifo)
+	_, said := g.follow(fifo)
+	g.await("the script has answered", said)
 	g.until("the answer is withheld", func(s *Supervisor) bool {
 		for c := range s.conns {
 			for _, r := range c.reqs {

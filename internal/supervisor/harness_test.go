@@ -3,6 +3,7 @@ package supervisor
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -35,7 +36,12 @@ type rig struct {
 	log    *logBuffer
 	events *recorder
 	ended  chan struct{} // closed when the loop has ended
+	fifos  sync.WaitGroup
 }
+
+// patience is how long these tests wait for what must happen. It decides
+// nothing: it is there for a test that fails to say what it waited for.
+const patience = time.Minute
 
 type logBuffer struct {
 	mu   sync.Mutex
@@ -147,6 +153,7 @@ func start(t testing.TB, cfg *config.Pool) *rig {
 		l.Close()
 		cancel()
 		helpers.Wait()
+		g.fifos.Wait()
 		if t.Failed() {
 			t.Logf("log:\n%s", g.log)
 		}
@@ -200,7 +207,7 @@ func (g *rig) dial() net.Conn {
 		g.t.Fatal(err)
 	}
 	g.t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(time.Minute))
+	_ = c.SetDeadline(time.Now().Add(patience))
 	return c
 }
 
@@ -269,27 +276,81 @@ func (g *rig) plain(name, text string) string {
 	return path
 }
 
+// fifo makes a FIFO. Whoever still waits for its other side when the test ends
+// waits no longer.
 func (g *rig) fifo(name string) string {
 	g.t.Helper()
 	path := filepath.Join(g.dir, name)
 	if err := unix.Mkfifo(path, 0o600); err != nil {
 		g.t.Fatal(err)
 	}
+	g.t.Cleanup(func() { poke(path) })
 	return path
+}
+
+// poke is both sides of a FIFO for a moment, which ends each wait for a side.
+func poke(path string) {
+	if fd, err := unix.Open(path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == nil {
+		_ = unix.Close(fd)
+	}
+}
+
+// openFIFO opens a FIFO as soon as its other side does. A process that should
+// but is gone, or never came, fails the test.
+func (g *rig) openFIFO(path string, flag int) (*os.File, error) {
+	late := time.AfterFunc(patience, func() { poke(path) })
+	f, err := os.OpenFile(path, flag, 0)
+	if !late.Stop() && err == nil {
+		err = fmt.Errorf("nobody opened %s within %v", path, patience)
+		_ = f.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return f, f.SetDeadline(time.Now().Add(patience))
 }
 
 // write opens a FIFO, waiting for its reader, and writes to it.
 func (g *rig) write(path, text string) {
 	g.t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0); err != nil {
+	f, err := g.openFIFO(path, os.O_WRONLY)
+	if err != nil {
+		g.t.Error(err)
+		return
+	}
+	if _, err := f.WriteString(text); err != nil {
 		g.t.Error(err)
 	}
+	_ = f.Close()
 }
 
-// readAll reads a FIFO to the end of its last writer.
-func (g *rig) readAll(path string) {
-	if _, err := os.ReadFile(path); err != nil {
-		g.t.Error(err)
+// follow tells of the processes that have a FIFO open for writing: opened is
+// closed when the first has, ended when the last has no longer.
+func (g *rig) follow(path string) (opened, ended <-chan struct{}) {
+	first, last := make(chan struct{}), make(chan struct{})
+	g.fifos.Go(func() {
+		f, err := g.openFIFO(path, os.O_RDONLY)
+		if err == nil {
+			close(first)
+			_, err = io.Copy(io.Discard, f)
+			_ = f.Close()
+		}
+		if err != nil {
+			g.t.Error(err)
+			return
+		}
+		close(last)
+	})
+	return first, last
+}
+
+// await waits for a channel to be closed.
+func (g *rig) await(what string, c <-chan struct{}) {
+	g.t.Helper()
+	select {
+	case <-c:
+	case <-time.After(patience):
+		g.t.Fatalf("it never happened that %s", what)
 	}
 }
 
@@ -304,7 +365,7 @@ func (g *rig) on(f func(s *Supervisor)) {
 // tests wait by the clock.
 func (g *rig) until(what string, condition func(s *Supervisor) bool) {
 	g.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		var ok bool
 		g.on(func(s *Supervisor) { ok = condition(s) })

@@ -107,12 +107,11 @@ func TestTimeoutKillsGroup(t *testing.T) {
 	g := start(t, cfg)
 	fifo := g.fifo("alive")
 	script := g.script("s", "#!/bin/sh\ntrap '' TERM\n(exec sleep 1000 > "+fifo+") &\nwhile :; do sleep 1; done\n")
-	done := make(chan struct{})
-	go func() { g.readAll(fifo); close(done) }()
+	_, ended := g.follow(fifo)
 	if got := g.get(params(script), ""); !strings.HasPrefix(got.stdout, "Status: 504") {
 		t.Errorf("got %q", got.stdout)
 	}
-	<-done // the end of file of the pipe is the end of the grandchild
+	g.await("the grandchild is gone", ended)
 }
 
 // A client that reads nothing stops the script, not the supervisor's memory.

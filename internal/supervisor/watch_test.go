@@ -26,11 +26,6 @@ func TestBodyStopsComing(t *testing.T) {
 			g := start(t, cfg)
 			fifo := g.fifo("alive")
 			script := g.script("s", "#!/bin/sh\nexec 3> "+fifo+"\ncat\n")
-			if tt.streaming {
-				ended := make(chan struct{})
-				go func() { g.readAll(fifo); close(ended) }()
-				defer func() { <-ended }() // the end of file is the end of the script
-			}
 			request := encode(1, fcgi.FlagKeepConn, params(script, "REQUEST_METHOD", "POST"), "half")
 			c := g.dial()
 			if _, err := c.Write(request[:len(request)-8]); err != nil { // without the end of STDIN
@@ -42,6 +37,12 @@ func TestBodyStopsComing(t *testing.T) {
 				}
 				return false
 			})
+			var ended <-chan struct{}
+			if tt.streaming {
+				var opened <-chan struct{}
+				opened, ended = g.follow(fifo)
+				g.await("the script runs", opened)
+			}
 			g.on(func(s *Supervisor) { // the time passes
 				for conn := range s.conns {
 					conn.timeout()
@@ -73,6 +74,9 @@ func TestBodyStopsComing(t *testing.T) {
 			}
 			if r := decode(t, rest)[2]; !strings.HasSuffix(r.stdout, "pong") {
 				t.Errorf("the next request got %q", r.stdout)
+			}
+			if tt.streaming {
+				g.await("the script is gone", ended)
 			}
 		})
 	}
