@@ -201,6 +201,21 @@ func TestTimersFireInOrder(t *testing.T) {
 	}
 }
 
+// Time that is skipped is time that has passed, for Now and for timers.
+func TestSkip(t *testing.T) {
+	l := run(t)
+	fired := make(chan time.Duration, 2)
+	l.Post(func() {
+		due := l.Now() + time.Hour
+		l.Set(NewTimer(func() { fired <- l.Now() - due }), due)
+		l.Set(NewTimer(func() { t.Error("a timer of the next hour fired") }), due+time.Hour)
+		l.Skip(time.Hour)
+	})
+	if late := <-fired; late < 0 || late > time.Hour/2 {
+		t.Errorf("the timer fired %v late", late)
+	}
+}
+
 func TestTimeout(t *testing.T) {
 	for _, test := range []struct{ at, now, want time.Duration }{
 		{0, 0, 0}, {1, 0, 1}, {time.Second, 2 * time.Second, 0}, {100 * time.Hour, time.Hour, 99 * time.Hour},

@@ -308,7 +308,7 @@ func (c *conn) finish() {
 	c.lingering = true
 	c.paused = 0
 	c.watch()
-	c.s.loop.Set(c.timer, c.s.loop.Now()+firstByteTimeout)
+	c.s.loop.Set(c.timer, c.s.loop.Now()+c.s.silence.firstByte)
 	c.read()
 }
 

@@ -233,14 +233,17 @@ func TestQueue(t *testing.T) {
 
 func TestQueueTimeout(t *testing.T) {
 	cfg := defaults()
-	cfg.MaxChildren, cfg.QueueTimeout = 1, 50*time.Millisecond
+	cfg.MaxChildren, cfg.QueueTimeout = 1, time.Hour
 	g := start(t, cfg)
 	fifo := g.fifo("fifo")
 	blocking := g.script("block", "#!/bin/sh\necho A: b\necho\nread x < "+fifo+"\n")
 	first := g.dial()
 	_, _ = first.Write(encode(1, 0, params(blocking), ""))
 	g.until("a worker is busy", func(s *Supervisor) bool { return s.busy() == 1 })
-	if got := g.get(params(blocking), ""); !strings.HasPrefix(got.stdout, "Status: 503") {
+	second := g.begin(params(blocking), "")
+	g.until("a request waits", func(s *Supervisor) bool { return s.waiting() == 1 })
+	g.pass(time.Hour)
+	if got := <-second; !strings.HasPrefix(got.stdout, "Status: 503") {
 		t.Errorf("got %q", got.stdout)
 	}
 	g.write(fifo, "go\n")

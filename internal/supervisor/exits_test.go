@@ -16,23 +16,33 @@ import (
 // Each end of a process is counted under its cause.
 func TestExits(t *testing.T) {
 	cfg := interpreter(config.RunnerPHP, "")
-	cfg.PM, cfg.ProcessIdleTimeout = config.Ondemand, 50*time.Millisecond
-	cfg.TerminateTimeout = 500 * time.Millisecond
+	cfg.PM, cfg.ProcessIdleTimeout = config.Ondemand, time.Hour
+	cfg.TerminateTimeout = time.Hour
 	g := start(t, cfg)
-	<-g.events.ready
+	g.ready()
 	for _, tt := range []struct {
 		cause exitCause
 		php   string
+		pass  time.Duration
 	}{
-		{exitSignal, "posix_kill(getmypid(), 11);"},
-		{exitTerminateTimeout, "sleep(100);"},
-		{exitIdle, "echo 'fine';"},
+		{exitSignal, "posix_kill(getmypid(), 11);", 0},
+		{exitTerminateTimeout, "sleep(100);", time.Hour},
+		{exitIdle, "echo 'fine';", time.Hour},
 	} {
-		script := g.plain(tt.cause.String()+".php", "<?php "+tt.php)
-		g.get(params(script, "REQUEST_METHOD", "POST"), "")
+		fifo := g.fifo(tt.cause.String())
+		script := g.plain(tt.cause.String()+".php", "<?php file_put_contents('"+fifo+"', 'here'); "+tt.php)
+		_, here := g.follow(fifo)
+		answer := g.begin(params(script, "REQUEST_METHOD", "POST"), "")
+		g.await("the script runs", here)
+		if tt.cause == exitIdle {
+			<-answer
+			g.until("the worker is idle", func(s *Supervisor) bool { return s.idleWorkers() == 1 })
+		}
+		g.pass(tt.pass)
+		<-answer
 		g.until("an exit is counted as "+tt.cause.String(), func(s *Supervisor) bool { return s.exits[tt.cause] == 1 })
 	}
-	if !strings.Contains(g.log.String(), " has been killed by the process management after 0.") {
+	if !strings.Contains(g.log.String(), " has been killed by the process management after 36") {
 		t.Error("the log lacks the line of an idle worker")
 	}
 	snapshot := g.snapshot()
@@ -53,7 +63,7 @@ func reasons(exits map[string]uint64) (n int) {
 
 func TestExitsOfScripts(t *testing.T) {
 	g := start(t, defaults())
-	<-g.events.ready
+	g.ready()
 	for name, text := range map[string]string{"fine": "exit 0", "failing": "exit 3", "dying": "kill -11 $$"} {
 		g.get(params(g.script(name, "#!/bin/sh\necho 'A: b'\necho\n"+text+"\n")), "")
 	}
@@ -132,7 +142,7 @@ func (*kills) Close() error { return nil }
 // somebody killed.
 func TestOOM(t *testing.T) {
 	g := start(t, interpreter(config.RunnerPython, "persistent"))
-	<-g.events.ready
+	g.ready()
 	counter := new(kills)
 	g.on(func(s *Supervisor) { s.oom.count = counter })
 	victim := func() int {

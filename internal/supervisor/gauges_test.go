@@ -31,7 +31,7 @@ func (g *rig) snapshot() *status.Snapshot {
 // Connections that nobody accepts are in the listen queue.
 func TestListenQueue(t *testing.T) {
 	g := start(t, defaults())
-	<-g.events.ready
+	g.ready()
 	type queue struct{ now, most, limit, used, backlog int }
 	of := func(s *status.Snapshot) queue {
 		return queue{s.ListenQueue, s.MaxListenQueue, s.ListenQueueLen, s.BacklogUsed, s.BacklogLimit}
@@ -59,7 +59,7 @@ func TestListenQueueOfRequests(t *testing.T) {
 	cfg := defaults()
 	cfg.MaxChildren = 1
 	g := start(t, cfg)
-	<-g.events.ready
+	g.ready()
 	script := g.script("wait", "#!/bin/sh\nread x < \"$QUERY_STRING\"\necho 'Content-Type: text/plain'\necho\n")
 	gates := []string{g.fifo("1"), g.fifo("2"), g.fifo("3")}
 	for _, gate := range gates {
@@ -83,7 +83,7 @@ func TestListenQueueOfRequests(t *testing.T) {
 // What a TCP socket dropped since it came to the pool is counted.
 func TestBacklogOverflows(t *testing.T) {
 	g := start(t, defaults())
-	<-g.events.ready
+	g.ready()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -116,6 +116,7 @@ func TestBacklogOverflows(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	g.until("both are in the backlog", func(s *Supervisor) bool { return s.status(nil).BacklogUsed == 2 })
 	if got := g.snapshot(); got.BacklogUsed != 2 || got.BacklogLimit != 511+1 || got.BacklogOverflows != 0 {
 		t.Errorf("the backlog has %d of %d and lost %d", got.BacklogUsed, got.BacklogLimit, got.BacklogOverflows)
 	}
@@ -155,15 +156,23 @@ func TestLastRequest(t *testing.T) {
 	cfg := interpreter(config.RunnerPython, "persistent")
 	cfg.MaxChildren = 1
 	g := start(t, cfg)
-	<-g.events.ready
-	busy := g.plain("busy.py", "import time\nend = time.process_time() + 0.05\nwhile time.process_time() < end: pass\nprint('Content-Type: text/plain\\n\\nfine')\n")
-	idle := g.plain("idle.py", "import time\ntime.sleep(0.05)\nprint('Content-Type: text/plain\\n\\nfine')\n")
-	last := func(script string) status.Process {
-		g.get(params(script), "")
+	g.ready()
+	busy := g.plain("busy.py", "import time\nend = time.process_time() + 0.2\nwhile time.process_time() < end: pass\nprint('Content-Type: text/plain\\n\\nfine')\n")
+	gate := g.fifo("gate")
+	idle := g.plain("idle.py", "open('"+gate+"').read()\nprint('Content-Type: text/plain\\n\\nfine')\n")
+	last := func(script string, wait func()) status.Process {
+		answer := g.begin(params(script), "")
+		wait()
+		<-answer
 		g.until("the worker is idle", func(s *Supervisor) bool { return s.busy() == 0 })
 		return g.snapshot().Processes[0]
 	}
-	worked, slept := last(busy), last(idle)
+	worked := last(busy, func() {})
+	slept := last(idle, func() {
+		open := g.stuck(gate)
+		g.pass(24 * time.Hour)
+		g.release(open)
+	})
 	if worked.LastRequestCPU <= 2*slept.LastRequestCPU || worked.LastRequestCPU > 110 {
 		t.Errorf("a busy request used %.1f%% of a CPU, a sleeping one %.1f%%", worked.LastRequestCPU, slept.LastRequestCPU)
 	}
@@ -184,7 +193,7 @@ func TestAccessLogOfWorker(t *testing.T) {
 	cfg := interpreter(config.RunnerPython, "persistent")
 	cfg.AccessFormat, cfg.StatusPath = "%C %{user}C %{system}C %{mega}M", ""
 	g := start(t, cfg)
-	<-g.events.ready
+	g.ready()
 	path := filepath.Join(g.dir, "access.log")
 	g.on(func(s *Supervisor) {
 		fd, err := logfile.OpenFD(path)
@@ -195,7 +204,7 @@ func TestAccessLogOfWorker(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	g.get(params(g.plain("x.py", "sum(range(1 << 20))\nprint('Content-Type: text/plain\\n\\nfine')\n")), "")
+	g.get(params(g.plain("x.py", "sum(range(1 << 22))\nprint('Content-Type: text/plain\\n\\nfine')\n")), "")
 	g.settled()
 	g.on(func(s *Supervisor) { s.access.close() })
 	text, err := os.ReadFile(path)
@@ -217,7 +226,7 @@ func TestUnobserved(t *testing.T) {
 	cfg := interpreter(config.RunnerPython, "persistent")
 	cfg.StatusPath = ""
 	g := start(t, cfg)
-	<-g.events.ready
+	g.ready()
 	g.get(params(g.plain("x.py", "print('Content-Type: text/plain\\n\\nfine')\n")), "")
 	g.until("the worker is idle", func(s *Supervisor) bool { return s.busy() == 0 })
 	snapshot := g.snapshot()
@@ -234,7 +243,7 @@ func TestUnobserved(t *testing.T) {
 // PSS is measured for those who ask, in the background.
 func TestSurvey(t *testing.T) {
 	g := start(t, interpreter(config.RunnerPython, "persistent"))
-	<-g.events.ready
+	g.ready()
 	if got := g.snapshot(); got.PSS != 0 {
 		t.Errorf("before anybody asked the workers have %d bytes", got.PSS)
 	}
@@ -252,9 +261,17 @@ func TestSurvey(t *testing.T) {
 		t.Errorf("%d workers have %d bytes, the pool has %d", len(snapshot.Processes), sum, snapshot.PSS)
 	}
 	g.on(func(s *Supervisor) {
+		s.meter.done(nil, time.Hour) // as if it had taken that long
 		s.reportStatus(2)
 		if s.meter.running {
 			t.Error("the workers are measured again at once")
+		}
+	})
+	g.pass(measureRest * time.Hour)
+	g.on(func(s *Supervisor) {
+		s.reportStatus(3)
+		if !s.meter.running {
+			t.Error("the workers are not measured again")
 		}
 	})
 }
@@ -276,7 +293,7 @@ func BenchmarkRequest(b *testing.B) {
 	for _, observed := range []bool{false, true} {
 		b.Run("observed="+strconv.FormatBool(observed), func(b *testing.B) {
 			g := start(b, interpreter(config.RunnerPython, "persistent"))
-			<-g.events.ready
+			g.ready()
 			g.on(func(s *Supervisor) { s.observed = observed })
 			script := g.plain("x.py", "print('Content-Type: text/plain\\n\\nfine')\n")
 			c := g.dial()

@@ -69,11 +69,7 @@ func TestConnectionsGoToTheNextGeneration(t *testing.T) {
 		t.Fatal(err)
 	}
 	old.until("one request runs on three connections", func(s *Supervisor) bool { return s.busy() == 1 && len(s.conns) == 3 })
-	ended := make(chan struct{})
-	old.on(func(s *Supervisor) {
-		s.Drain(true, true)
-		go func() { <-old.ended; close(ended) }()
-	})
+	old.on(func(s *Supervisor) { s.Drain(true, true) })
 
 	for name, c := range map[string]net.Conn{"idle": idle, "fresh": fresh} {
 		if got := ask(t, c, ping); got != "new" {
@@ -87,7 +83,7 @@ func TestConnectionsGoToTheNextGeneration(t *testing.T) {
 	if got := ask(t, busy, ping); got != "new" {
 		t.Errorf("the connection that was busy answers %q", got)
 	}
-	<-ended
+	old.await("the old generation ends", old.ended)
 }
 
 // Half a record stays where it is; the connection follows after its request.

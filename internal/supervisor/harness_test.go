@@ -3,7 +3,6 @@ package supervisor
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -28,20 +27,20 @@ import (
 // A rig is a supervisor in this process with a real listening socket and
 // real processes; only the master is missing.
 type rig struct {
-	t      testing.TB
-	sup    *Supervisor
-	loop   *loop.Loop
-	socket string
-	dir    string
-	log    *logBuffer
-	events *recorder
-	ended  chan struct{} // closed when the loop has ended
-	fifos  sync.WaitGroup
+	t       testing.TB
+	sup     *Supervisor
+	loop    *loop.Loop
+	socket  string
+	dir     string
+	log     *logBuffer
+	events  *recorder
+	ended   chan struct{}  // closed when the loop has ended
+	helpers sync.WaitGroup // goroutines of the test
 }
 
 // patience is how long these tests wait for what must happen. It decides
 // nothing: it is there for a test that fails to say what it waited for.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 type logBuffer struct {
 	mu   sync.Mutex
@@ -83,7 +82,7 @@ func (r *recorder) HandOver(list []control.Connection, fds []int, done func()) {
 func defaults() *config.Pool {
 	return &config.Pool{
 		Name: "test", PM: config.Static, MaxChildren: 4, Runner: config.RunnerCGI,
-		QueueMaxLength: 100, QueueTimeout: 10 * time.Second, RunnerStartTime: 10 * time.Second,
+		QueueMaxLength: 100, QueueTimeout: patience, RunnerStartTime: patience,
 		BodyMemory: 64 << 10, BodySpool: 16 << 20, OnClientAbort: "ignore", ClearEnv: true,
 		CatchWorkersOutput: true, DecorateOutput: true, RunnerConcurrency: 1,
 		PingPath: "/ping", PingResponse: "pong", StatusPath: "/status",
@@ -124,6 +123,8 @@ func start(t testing.TB, cfg *config.Pool) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// A client of these tests is slow when the machine is.
+	g.sup.silence = silences{time.Hour, time.Hour, time.Hour, time.Hour}
 	g.socket = filepath.Join(g.dir, "socket")
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -138,22 +139,26 @@ func start(t testing.TB, cfg *config.Pool) *rig {
 	if err := g.sup.AddDoor(fd, g.socket); err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan error, 1)
 	l.Post(g.sup.serve)
 	go func() {
-		done <- l.Run()
+		if err := l.Run(); err != nil {
+			t.Error(err)
+		}
 		close(g.ended)
 	}()
 	t.Cleanup(func() {
 		l.Post(g.sup.Shutdown)
-		if err := <-done; err != nil {
-			t.Error(err)
+		select {
+		case <-g.ended:
+		case <-time.After(patience):
+			t.Errorf("the supervisor does not end; log:\n%s", g.log)
+			return
 		}
 		g.sup.Close()
 		l.Close()
 		cancel()
 		helpers.Wait()
-		g.fifos.Wait()
+		g.helpers.Wait()
 		if t.Failed() {
 			t.Logf("log:\n%s", g.log)
 		}
@@ -226,6 +231,17 @@ func (g *rig) get(params []string, body string) reply {
 	return decode(g.t, raw)[1]
 }
 
+// begin is get for a request that is not answered soon. What it returns is
+// closed without a reply if there is none.
+func (g *rig) begin(params []string, body string) <-chan reply {
+	got := make(chan reply, 1)
+	g.helpers.Go(func() {
+		defer close(got)
+		got <- g.get(params, body)
+	})
+	return got
+}
+
 // decode sorts records by request.
 func decode(t testing.TB, raw []byte) map[uint16]reply {
 	t.Helper()
@@ -276,72 +292,16 @@ func (g *rig) plain(name, text string) string {
 	return path
 }
 
-// fifo makes a FIFO. Whoever still waits for its other side when the test ends
-// waits no longer.
-func (g *rig) fifo(name string) string {
+// ready waits until the pool serves.
+func (g *rig) ready() {
 	g.t.Helper()
-	path := filepath.Join(g.dir, name)
-	if err := unix.Mkfifo(path, 0o600); err != nil {
-		g.t.Fatal(err)
+	select {
+	case <-g.events.ready:
+	case reason := <-g.events.failed:
+		g.t.Fatalf("the pool has failed: %s", reason)
+	case <-time.After(patience):
+		g.t.Fatal("the pool did not become ready")
 	}
-	g.t.Cleanup(func() { poke(path) })
-	return path
-}
-
-// poke is both sides of a FIFO for a moment, which ends each wait for a side.
-func poke(path string) {
-	if fd, err := unix.Open(path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == nil {
-		_ = unix.Close(fd)
-	}
-}
-
-// openFIFO opens a FIFO as soon as its other side does. A process that should
-// but is gone, or never came, fails the test.
-func (g *rig) openFIFO(path string, flag int) (*os.File, error) {
-	late := time.AfterFunc(patience, func() { poke(path) })
-	f, err := os.OpenFile(path, flag, 0)
-	if !late.Stop() && err == nil {
-		err = fmt.Errorf("nobody opened %s within %v", path, patience)
-		_ = f.Close()
-	}
-	if err != nil {
-		return nil, err
-	}
-	return f, f.SetDeadline(time.Now().Add(patience))
-}
-
-// write opens a FIFO, waiting for its reader, and writes to it.
-func (g *rig) write(path, text string) {
-	g.t.Helper()
-	f, err := g.openFIFO(path, os.O_WRONLY)
-	if err != nil {
-		g.t.Error(err)
-		return
-	}
-	if _, err := f.WriteString(text); err != nil {
-		g.t.Error(err)
-	}
-	_ = f.Close()
-}
-
-// follow tells of the processes that have a FIFO open for writing: opened is
-// closed when the first has, ended when the last has no longer.
-func (g *rig) follow(path string) (opened, ended <-chan struct{}) {
-	first, last := make(chan struct{}), make(chan struct{})
-	g.fifos.Go(func() {
-		f, err := g.openFIFO(path, os.O_RDONLY)
-		if err == nil {
-			close(first)
-			_, err = io.Copy(io.Discard, f)
-			_ = f.Close()
-		}
-		if err != nil {
-			g.t.Error(err)
-			return
-		}
-		close(last)
-	})
-	return first, last
 }
 
 // await waits for a channel to be closed.
@@ -359,6 +319,13 @@ func (g *rig) on(f func(s *Supervisor)) {
 	done := make(chan struct{})
 	g.loop.Post(func() { f(g.sup); close(done) })
 	<-done
+}
+
+// pass has time pass for the supervisor. What is due by then happens at once,
+// however slow the machine is: a test makes a timeout as long as that, and lets
+// it pass once all is as it should be.
+func (g *rig) pass(d time.Duration) {
+	g.on(func(s *Supervisor) { s.loop.Skip(d) })
 }
 
 // until waits for a condition of the supervisor: the only place where these

@@ -46,6 +46,19 @@ func (g *rig) kept(script, query string) string {
 	return ""
 }
 
+// another is the pid of the worker that takes the place of the first for requests
+// with the query.
+func (g *rig) another(script, query, first string) string {
+	g.t.Helper()
+	pid := g.kept(script, query)
+	for deadline := time.Now().Add(patience); pid == first; pid = g.kept(script, query) {
+		if time.Now().After(deadline) {
+			g.t.Fatalf("worker %s is not replaced", first)
+		}
+	}
+	return pid
+}
+
 // A worker that has grown above pm.max_memory is replaced between requests,
 // and its replacement starts first.
 func TestMaxMemory(t *testing.T) {
@@ -53,16 +66,13 @@ func TestMaxMemory(t *testing.T) {
 	cfg.MaxChildren = 1
 	cfg.MaxMemory = 100 << 20
 	g := start(t, cfg)
-	<-g.events.ready
+	g.ready()
 	script := g.plain("x.py", keepScript)
 	first := g.kept(script, "")
 	if grown := g.kept(script, "keep=120"); grown != first {
 		t.Fatalf("worker %s was replaced by %s while it was small", first, grown)
 	}
-	second := first
-	for second == first {
-		second = g.kept(script, "")
-	}
+	second := g.another(script, "", first)
 	g.until("the worker is counted", func(s *Supervisor) bool { return s.exits[exitMaxMemory] == 1 })
 	g.inOrder("worker is above pm.max_memory, it is replaced\" pid="+first, "child "+second+" started", "child "+first+" exited")
 	if strings.Contains(g.log.String(), "level=WARN") {
@@ -94,7 +104,7 @@ func TestMaxMemoryOfRequest(t *testing.T) {
 	cfg.MaxChildren = 1
 	cfg.MaxMemory = 100 << 20
 	g := start(t, cfg)
-	<-g.events.ready
+	g.ready()
 	script := g.plain("x.py", keepScript)
 	first := g.kept(script, "")
 	for range 10 {
@@ -110,7 +120,7 @@ func TestMaxMemoryShared(t *testing.T) {
 	cfg.MaxChildren = 1
 	cfg.MaxMemory = 100 << 20
 	g := start(t, cfg)
-	<-g.events.ready
+	g.ready()
 	path := filepath.Join(g.dir, "shared")
 	if err := os.WriteFile(path, make([]byte, 120<<20), 0o600); err != nil {
 		t.Fatal(err)
@@ -134,10 +144,7 @@ print(len(sys.map[::4096]) and os.getpid())
 		}
 	}
 	// It has its own part and grows over the limit with it.
-	second := g.kept(script, "keep=90")
-	for second == first {
-		second = g.kept(script, "")
-	}
+	g.another(script, "keep=90", first)
 }
 
 // A worker that was measured during a request is judged by what it had before
@@ -147,7 +154,7 @@ func TestMaxMemoryMeasuredLate(t *testing.T) {
 	cfg.MaxChildren = 1
 	cfg.MaxMemory = 100 << 20
 	g := start(t, cfg)
-	<-g.events.ready
+	g.ready()
 	g.kept(g.plain("x.py", keepScript), "")
 	g.on(func(s *Supervisor) {
 		f := &s.only().footprint
@@ -217,7 +224,7 @@ func TestReplacementUnderLoad(t *testing.T) {
 				cfg := *program.cfg
 				tt.change(&cfg)
 				g := start(t, &cfg)
-				<-g.events.ready
+				g.ready()
 				script := g.plain("script.php", program.text)
 				g.load(8, params(script), func(s *Supervisor) bool { return s.exits[tt.cause] >= 8 })
 				g.on(func(s *Supervisor) {

@@ -23,7 +23,7 @@ func TestPythonScripts(t *testing.T) {
 	for _, isolation := range []string{"fork", "persistent"} {
 		t.Run(isolation, func(t *testing.T) {
 			g := start(t, interpreter(config.RunnerPython, isolation))
-			<-g.events.ready
+			g.ready()
 			script := g.plain("x.py", "import os, sys\nprint('Content-Type: text/plain')\nprint()\nprint(os.environ['REQUEST_METHOD'], len(sys.stdin.buffer.read()))\n")
 			for range 20 {
 				if got := g.get(params(script), ""); !strings.HasSuffix(got.stdout, "\n\nGET 0\n") && !strings.HasSuffix(got.stdout, "\r\n\r\nGET 0\n") {
@@ -61,7 +61,7 @@ func TestScriptsEndTheirProcess(t *testing.T) {
 
 func testScriptsEndTheirProcess(t *testing.T, isolation string) {
 	g := start(t, interpreter(config.RunnerPython, isolation))
-	<-g.events.ready
+	g.ready()
 	const header = "import os\nprint('Content-Type: text/plain\\n\\nfirst', flush=True)\n"
 	tests := []struct {
 		name, text, body string
@@ -106,7 +106,7 @@ func TestPersistentWorkersOfAZygote(t *testing.T) {
 	cfg := interpreter(config.RunnerPython, "persistent")
 	cfg.RunnerPreload = []string{"decimal"}
 	g := start(t, cfg)
-	<-g.events.ready
+	g.ready()
 	script := g.plain("x.py", "import os, sys\nloaded = 'decimal' in sys.modules\n"+
 		"print('Content-Type: text/plain\\n\\n%s %d %d' % (loaded, os.getppid(), os.getpid()), end='')\n")
 	ask := func() (parent, pid int) {
@@ -146,7 +146,7 @@ func TestApplicationIsNotShared(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := start(t, cfg)
-	<-g.events.ready
+	g.ready()
 	var zygote int
 	g.on(func(s *Supervisor) { zygote = s.zygote.pid })
 	if got := g.get(params("/"), "").body(); got != fmt.Sprintf("1 1 %d", zygote) {

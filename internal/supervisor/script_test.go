@@ -55,6 +55,7 @@ func TestScriptFailures(t *testing.T) {
 		if !strings.HasPrefix(got.stdout, "Status: "+test.status) || got.end == nil {
 			t.Errorf("%s: got %q, want status %s", test.name, got.stdout, test.status)
 		}
+		g.settled() // the log has its end
 		if !strings.Contains(g.log.String(), test.log) {
 			t.Errorf("%s: the log does not mention %q:\n%s", test.name, test.log, g.log)
 		}
@@ -75,42 +76,46 @@ func TestScriptGoesOnAfterItsAnswer(t *testing.T) {
 	if got := g.get(params(script), ""); !strings.HasSuffix(got.stdout, "early\n") {
 		t.Fatalf("got %q", got.stdout)
 	}
-	second := make(chan reply)
-	go func() { second <- g.get(params(g.script("t", "#!/bin/sh\necho A: b\necho\n")), "") }()
-	select {
-	case <-second:
-		t.Error("the second request was served while the slot is taken")
-	case <-time.After(100 * time.Millisecond):
-	}
+	second := g.begin(params(g.script("t", "#!/bin/sh\necho A: b\necho\nprintf late\n")), "")
+	g.until("the second request waits for the slot", func(s *Supervisor) bool { return s.waiting() == 1 && s.busy() == 1 })
 	g.write(fifo, "go\n")
-	<-second
+	if got := <-second; got.body() != "late" {
+		t.Errorf("the second request got %q", got.stdout)
+	}
 }
 
 // A process that a script leaves behind with its stdout does not keep the
 // client waiting.
 func TestGrandchildHoldsStdout(t *testing.T) {
 	g := start(t, defaults())
-	script := g.script("s", "#!/bin/sh\necho Content-Type: text/plain\necho\necho done\nsleep 1000 &\n")
+	fifo := g.fifo("fifo")
+	script := g.script("s", "#!/bin/sh\necho Content-Type: text/plain\necho\necho done\nread x < "+fifo+" &\n")
 	if got := g.get(params(script), ""); !strings.HasSuffix(got.stdout, "done\n") {
 		t.Errorf("got %q", got.stdout)
 	}
 	if !strings.Contains(g.log.String(), "holds its stdout") {
 		t.Error("the log does not mention the process left behind")
 	}
+	g.write(fifo, "go\n")
 }
 
 // request_terminate_timeout ends a script that ignores TERM, and all it
 // started in its group.
 func TestTimeoutKillsGroup(t *testing.T) {
 	cfg := defaults()
-	cfg.TerminateTimeout = time.Second
+	cfg.TerminateTimeout = time.Hour
 	g := start(t, cfg)
 	fifo := g.fifo("alive")
 	script := g.script("s", "#!/bin/sh\ntrap '' TERM\n(exec sleep 1000 > "+fifo+") &\nwhile :; do sleep 1; done\n")
-	_, ended := g.follow(fifo)
-	if got := g.get(params(script), ""); !strings.HasPrefix(got.stdout, "Status: 504") {
+	opened, ended := g.follow(fifo)
+	answer := g.begin(params(script), "")
+	g.await("the grandchild runs", opened)
+	g.pass(time.Hour)
+	if got := <-answer; !strings.HasPrefix(got.stdout, "Status: 504") {
 		t.Errorf("got %q", got.stdout)
 	}
+	g.until("the script was asked to leave", func(s *Supervisor) bool { return s.busy() == 1 && s.snap.Stopping == 1 })
+	g.pass(time.Minute)
 	g.await("the grandchild is gone", ended)
 }
 
@@ -136,9 +141,9 @@ func TestSlowClientHoldsScriptBack(t *testing.T) {
 
 func TestStderr(t *testing.T) {
 	g := start(t, defaults())
-	script := g.script("s", "#!/bin/sh\necho early >&2\necho Content-Type: text/plain\necho\necho late >&2\nhead -c 100000000 /dev/zero | tr '\\0' '\\n' >&2\necho body\n")
+	script := g.script("s", "#!/bin/sh\necho early >&2\necho Content-Type: text/plain\necho\necho late >&2\nhead -c 20000000 /dev/zero | tr '\\0' '\\n' >&2\necho body\n")
 	got := g.get(params(script), "")
-	if !strings.HasPrefix(got.stderr, "early\nlate\n") || len(got.stderr) != 100000011 {
+	if !strings.HasPrefix(got.stderr, "early\nlate\n") || len(got.stderr) != 20000011 {
 		t.Errorf("stderr: %d bytes, begins %.20q", len(got.stderr), got.stderr)
 	}
 	if !strings.HasSuffix(got.stdout, "body\n") {

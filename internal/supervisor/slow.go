@@ -34,6 +34,8 @@ type slowLog struct {
 	options slowlog.Options
 	format  func(dst []byte, e *slowlog.Event, depth int) []byte
 	depth   int // request_slowlog_trace_depth
+	// patience bounds a look at a process, the first one at it, and the last.
+	patience struct{ each, first, last time.Duration }
 
 	current *look           // under way, nil for none
 	queue   []*look         // at most one of a request
@@ -63,6 +65,8 @@ func (s *Supervisor) OpenSlowlog(fd int) {
 		// php-fpm's lines name the place of the call, which is in one frame more.
 		options: slowlog.Options{Frames: depth + 1},
 	}
+	p := &s.slowlog.patience
+	p.each, p.first, p.last = lookPatience, firstPatience, lastPatience
 	if s.cfg.SlowlogFormat == "json" {
 		s.slowlog.format = slowlog.AppendJSON
 	}
@@ -102,7 +106,7 @@ func (s *Supervisor) lookAt(r *request, slot *pool.Worker, last bool) {
 		l.queue = append(l.queue, r.look)
 	}
 	if last {
-		r.look.last, r.look.until = true, s.loop.Now()+lastPatience
+		r.look.last, r.look.until = true, s.loop.Now()+l.patience.last
 		r.look.event = r.slowEvent(slot, slowlog.Timeout)
 	}
 	s.nextLook()
@@ -128,9 +132,9 @@ func (s *Supervisor) nextLook() {
 	k := l.queue[i]
 	l.queue = slices.Delete(l.queue, i, i+1)
 	l.current = k
-	patience := lookPatience
+	patience := l.patience.each
 	if k.target == nil {
-		patience = firstPatience
+		patience = l.patience.first
 	}
 	if k.last {
 		patience = min(patience, k.until-s.loop.Now())

@@ -60,6 +60,9 @@ const (
 	acceptPause = 100 * time.Millisecond
 )
 
+// silences are the times for which a client may keep the supervisor waiting.
+type silences struct{ firstByte, params, body, withhold time.Duration }
+
 // Events is what a supervisor has to tell its master. The methods are called
 // on the loop and must not block.
 type Events interface {
@@ -120,6 +123,7 @@ type Supervisor struct {
 	httpDraining int                // doors whose requests are not over
 	endHTTP      context.CancelFunc // ends them at once; nil before Drain
 	quota        quota
+	silence      silences
 	doors        []*door
 	started      bool // package pool is started
 	alone        bool // no other generation of the pool serves
@@ -180,6 +184,7 @@ func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, proc
 	s := &Supervisor{
 		cfg: cfg, log: log, loop: l, pool: p, runner: r, procs: procs, host: h, events: events,
 		logLimit:  maxMessage,
+		silence:   silences{firstByteTimeout, paramsTimeout, bodySilence, withholdSilence},
 		readBuf:   make([]byte, scratchSize),
 		relayBuf:  make([]byte, scratchSize),
 		bodyBuf:   make([]byte, scratchSize),

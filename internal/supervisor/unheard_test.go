@@ -14,7 +14,7 @@ func TestClientLeavesLargeResponse(t *testing.T) {
 	for name, cfg := range map[string]*config.Pool{"php": phpPool(), "cgi": cgi} {
 		t.Run(name, func(t *testing.T) {
 			g := start(t, cfg)
-			<-g.events.ready
+			g.ready()
 			large := g.plain("large.php", "<?php for ($i = 0; $i < 100; $i++) echo str_repeat('x', 1 << 20);")
 			small := g.plain("small.php", "<?php echo 'small';")
 			if name == "cgi" {

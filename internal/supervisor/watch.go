@@ -71,11 +71,11 @@ func (c *conn) arm() {
 	}
 	switch {
 	case !c.heard:
-		l.Set(c.timer, l.Now()+firstByteTimeout)
+		l.Set(c.timer, l.Now()+c.s.silence.firstByte)
 	case reading:
-		l.Set(c.timer, c.since+paramsTimeout)
+		l.Set(c.timer, c.since+c.s.silence.params)
 	case len(c.reqs) > 0 && c.paused == 0 && c.awaitsInput():
-		l.Set(c.timer, l.Now()+bodySilence)
+		l.Set(c.timer, l.Now()+c.s.silence.body)
 	case len(c.reqs) == 0 && c.s.closing: // see Drain
 	default:
 		l.Clear(c.timer)

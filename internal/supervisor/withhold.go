@@ -65,7 +65,7 @@ func (r *request) bodyMoved() {
 		if w.timer == nil {
 			w.timer = loop.NewTimer(r.passOn)
 		}
-		r.s.loop.Set(w.timer, r.s.loop.Now()+withholdSilence)
+		r.s.loop.Set(w.timer, r.s.loop.Now()+r.s.silence.withhold)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/anyfpm/anyfpm/fcgi"
 	"github.com/anyfpm/anyfpm/internal/config"
@@ -20,7 +21,7 @@ func resident(command ...string) *config.Pool {
 // php-cgi is a FastCGI program that nobody here wrote.
 func TestPHP(t *testing.T) {
 	g := start(t, resident("/usr/bin/php-cgi"))
-	<-g.events.ready
+	g.ready()
 	script := g.plain("x.php", "<?php echo $_SERVER['REQUEST_METHOD'], strlen(file_get_contents('php://input')), isset($_SERVER['REQUEST_QUEUE_TIME']);")
 	for range 3 {
 		got := g.get(params(script, "REDIRECT_STATUS", "200"), "")
@@ -38,7 +39,7 @@ func TestPHP(t *testing.T) {
 // A worker killed before it answers costs no GET request.
 func TestKilledWorkerIsRetried(t *testing.T) {
 	g := start(t, resident("/usr/bin/php-cgi"))
-	<-g.events.ready
+	g.ready()
 	marker := g.dir + "/first"
 	script := g.plain("x.php", `<?php if (!file_exists("`+marker+`")) { touch("`+marker+`"); posix_kill(getmypid(), 9); } echo "second";`)
 	got := g.get(params(script, "REDIRECT_STATUS", "200"), "")
@@ -55,7 +56,11 @@ func TestKilledWorkerIsRetried(t *testing.T) {
 // A program that does not start puts the pool into its failed state.
 func TestProgramThatDoesNotStart(t *testing.T) {
 	g := start(t, resident("/bin/sh", "-c", "echo no such database >&2; exit 7"))
-	reason := <-g.events.failed
+	var reason string
+	select {
+	case reason = <-g.events.failed:
+	case <-time.After(patience):
+	}
 	if !strings.Contains(reason, "no such database") || !strings.Contains(reason, "code 7") {
 		t.Errorf("the reason is %q", reason)
 	}
@@ -64,7 +69,7 @@ func TestProgramThatDoesNotStart(t *testing.T) {
 // A request to a resident worker costs at most five allocations.
 func TestAllocations(t *testing.T) {
 	g := start(t, resident("/usr/bin/php-cgi"))
-	<-g.events.ready
+	g.ready()
 	script := g.plain("x.php", "<?php echo 'x';")
 	c := g.dial()
 	raw := encode(1, fcgi.FlagKeepConn, params(script, "REDIRECT_STATUS", "200"), "")
@@ -119,7 +124,7 @@ while True:
 		t.Fatal(err)
 	}
 	g := start(t, resident("python3", source))
-	<-g.events.ready
+	g.ready()
 	for range 3 {
 		if got := g.get(params("/x"), ""); !strings.HasSuffix(got.stdout, "\r\n\r\nseen") {
 			t.Fatalf("got %q", got.stdout)
