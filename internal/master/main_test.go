@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long anything may take that is expected to happen.
-const patience = 15 * time.Second
+const patience = time.Minute
 
 // A service is a master under test, running in this process.
 type service struct {
@@ -113,7 +113,7 @@ func (s *service) run(change ...func(*Options)) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	m.grace = time.Second
+	m.bounds = bounds{time.Hour, time.Hour, time.Hour, time.Hour}
 	s.master = m
 	stderr := s.keepStderr()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -198,14 +198,48 @@ func (s *service) expectLog(texts ...string) {
 // eventually waits for a condition that no event announces.
 func (s *service) eventually(what string, condition func() bool) {
 	s.t.Helper()
+	if !happens(condition) {
+		s.t.Fatalf("waited in vain for %s; log:\n%s", what, s.log())
+	}
+}
+
+// happens waits until a condition holds and says whether it came to that.
+func happens(condition func() bool) bool {
 	end := time.After(patience)
 	for !condition() {
 		select {
 		case <-time.After(2 * time.Millisecond):
 		case <-end:
-			s.t.Fatalf("waited in vain for %s; log:\n%s", what, s.log())
+			return false
 		}
 	}
+	return true
+}
+
+// pass has time pass for the service. What is due by then happens at once.
+func (s *service) pass(d time.Duration) {
+	s.t.Helper()
+	s.on(func() { s.master.loop.Skip(d) })
+}
+
+// kill kills a child of the service and waits until it knows.
+func (s *service) kill(pid int) {
+	s.t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		s.t.Fatal(err)
+	}
+	s.eventually("the end of the process", func() bool { return syscall.Kill(pid, 0) == syscall.ESRCH })
+}
+
+// receive waits for what comes of something.
+func receive[T any](t *testing.T, what string, c <-chan T) (result T) {
+	t.Helper()
+	select {
+	case result = <-c:
+	case <-time.After(patience):
+		t.Fatalf("waited in vain for %s", what)
+	}
+	return result
 }
 
 // on runs f on the service's loop and waits for it.

@@ -26,13 +26,17 @@ import (
 // orphanPatience bounds the killing of what a dead supervisor left behind.
 const orphanPatience = 5 * time.Second
 
+// bounds are the times that others may take: supervisors to end, to answer and
+// to close their doors, and all of them to come to rest.
+type bounds struct{ grace, snapshot, closing, rest time.Duration }
+
 // A Master runs a service. Its fields belong to the loop.
 type Master struct {
 	opts    Options
 	environ []string // of supervisors
 	cfg     *config.Config
 	phase   phase
-	grace   time.Duration // stopGrace, but in tests
+	bounds  bounds
 
 	loop    *loop.Loop
 	reaper  *proc.Reaper
@@ -77,8 +81,9 @@ func New(opts Options) (*Master, error) {
 		return nil, errors.New("cannot run a service without a configuration")
 	}
 	m := &Master{
-		opts: opts.withDefaults(), cfg: opts.Config, grace: stopGrace, null: -1, before: -1,
-		pools: map[string]*pool{}, closing: map[*pool]struct{}{},
+		opts: opts.withDefaults(), cfg: opts.Config, null: -1, before: -1,
+		bounds: bounds{stopGrace, snapshotTimeout, closedPatience, suspendPatience},
+		pools:  map[string]*pool{}, closing: map[*pool]struct{}{},
 	}
 	m.environ = m.opts.supervisorEnviron()
 	m.notify = newNotifier(m.opts.Environ)

@@ -3,11 +3,14 @@ package master
 import (
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/anyfpm/anyfpm/internal/config"
 	"github.com/anyfpm/anyfpm/internal/proc"
@@ -67,7 +70,7 @@ func TestCrashedOndemandPoolRests(t *testing.T) {
 	s.cfg.Pools[0].PM = config.Ondemand
 	s.start()
 	_, pid := s.who("www")
-	kill(t, pid)
+	s.kill(pid)
 	s.eventually("the idle state", func() bool { return s.state("www") == poolIdle })
 	if _, again := s.who("www"); again == pid {
 		t.Error("served by the dead")
@@ -85,9 +88,21 @@ func TestEndOfIdlePools(t *testing.T) {
 	}
 }
 
+// cpu returns the CPU time this process has used. Other than time it does not
+// pass for what else the machine does.
+func cpu(t *testing.T) time.Duration {
+	t.Helper()
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
 // privateMemory returns the private memory of this process in KiB.
 func privateMemory(t *testing.T) int {
 	t.Helper()
+	debug.FreeOSMemory()
 	rollup, err := os.ReadFile("/proc/self/smaps_rollup")
 	if err != nil {
 		t.Fatal(err)
@@ -116,9 +131,9 @@ func TestThousandIdlePools(t *testing.T) {
 		ondemand(p)
 	}
 	before, fds := privateMemory(t), openFDs(t)
-	began := time.Now()
+	began := cpu(t)
 	s.start()
-	took := time.Since(began)
+	took := cpu(t) - began
 	grown, used := privateMemory(t)-before, openFDs(t)-fds
 	t.Logf("started in %v, %d KiB, %d descriptors", took, grown, used)
 	if took > 5*time.Second {
@@ -133,12 +148,12 @@ func TestThousandIdlePools(t *testing.T) {
 	if generation, _ := s.who("p777"); generation != 1 {
 		t.Errorf("generation %d", generation)
 	}
-	began = time.Now()
+	began = cpu(t)
 	s.next <- s.cfg
 	if err := NewClient(s.path("control")).Reload(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(began); took > 2*time.Second {
+	if took := cpu(t) - began; took > 2*time.Second {
 		t.Errorf("took %v to reload", took)
 	}
 }

@@ -20,6 +20,15 @@ func (s *service) reload(cfg *config.Config) error {
 	return NewClient(s.path("control")).Reload(s.t.Context(), "")
 }
 
+// nextStarts waits until the next generation of a pool is started.
+func (s *service) nextStarts(pool string) {
+	s.t.Helper()
+	s.eventually("the next generation", func() (next bool) {
+		s.on(func() { next = s.master.pools[pool].next != nil })
+		return next
+	})
+}
+
 func TestReloadKeepsRequestsInFlight(t *testing.T) {
 	s := newService(t, "www").start()
 	old := s.dial("www")
@@ -137,8 +146,14 @@ func TestPoolThatDoesNotStartKeepsItsOldGeneration(t *testing.T) {
 			cfg := s.config("www", "api")
 			behave(cfg.Pools[0], mode)
 			cfg.Pools[0].Listen = s.path("elsewhere")
-			cfg.Pools[0].RunnerStartTime = 300*time.Millisecond - readySlack
-			err := s.reload(cfg)
+			failed := make(chan error, 1)
+			go func() { failed <- s.reload(cfg) }()
+			if mode == fakeSilent {
+				s.nextStarts("www")
+				s.eventually("the other pool", func() bool { generation, _ := s.who("api"); return generation == 2 })
+				s.pass(cfg.Pools[0].RunnerStartTime + readySlack)
+			}
+			err := receive(t, "the end of the reload", failed)
 			if err == nil || !strings.Contains(err.Error(), "[pool www] ") {
 				t.Errorf("reload ended with %v", err)
 			}
@@ -261,16 +276,12 @@ func TestSupervisorKilledDuringReload(t *testing.T) {
 	_, pid := s.who("www")
 	cfg := s.config("www")
 	behave(cfg.Pools[0], fakeSilent)
-	cfg.Pools[0].RunnerStartTime = 500*time.Millisecond - readySlack
-	s.next <- cfg
-	failed := make(chan error)
-	go func() { failed <- NewClient(s.path("control")).Reload(t.Context(), "") }()
-	s.eventually("the next generation", func() (next bool) {
-		s.on(func() { next = s.master.pools["www"].next != nil })
-		return next
-	})
-	kill(t, pid)
-	if err := <-failed; err == nil {
+	failed := make(chan error, 1)
+	go func() { failed <- s.reload(cfg) }()
+	s.nextStarts("www")
+	s.kill(pid)
+	s.pass(cfg.Pools[0].RunnerStartTime + readySlack)
+	if err := receive(t, "the end of the reload", failed); err == nil {
 		t.Error("the reload did not fail")
 	}
 	if generation, again := s.who("www"); generation != 1 || again == pid {

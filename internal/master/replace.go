@@ -234,10 +234,10 @@ const (
 func (m *Master) suspend(done func(error)) {
 	q := &suspension{master: m, done: done, answers: true}
 	q.timer = loop.NewTimer(func() {
-		q.end(fmt.Errorf("the service does not come to rest within %v", suspendPatience))
+		q.end(fmt.Errorf("the service does not come to rest within %v", m.bounds.rest))
 	})
 	m.suspension = q
-	m.loop.Set(q.timer, m.loop.Now()+suspendPatience)
+	m.loop.Set(q.timer, m.loop.Now()+m.bounds.rest)
 	servers := []*server{m.operator, m.metrics}
 	m.operator, m.metrics = nil, nil
 	for _, s := range servers {

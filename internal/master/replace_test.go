@@ -120,7 +120,7 @@ func TestProgramThatCannotBeExecuted(t *testing.T) {
 	if err != nil || len(service.Pools) != 2 || service.Pools[0].Unreachable || service.FailedReloads != 2 {
 		t.Errorf("status %+v, %v", service, err)
 	}
-	kill(t, before) // and the reaper
+	s.kill(before) // and the reaper
 	if _, pid := s.who("www"); pid == before {
 		t.Error("the dead one answers")
 	}

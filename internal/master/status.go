@@ -48,7 +48,7 @@ func (n *snapshots) ask(done func(status.Service)) {
 		return
 	}
 	l := n.master.loop
-	l.Set(q.timer, l.Now()+snapshotTimeout)
+	l.Set(q.timer, l.Now()+n.master.bounds.snapshot)
 }
 
 // newID returns a number for a request that no other has.

@@ -138,7 +138,7 @@ func (s *supervisor) whenClosed(f func()) {
 	m := s.pool.master
 	s.onClosed, s.barrier = f, m.snapshots.newID()
 	s.tell(&control.SnapshotRequest{ID: s.barrier})
-	m.after(closedPatience, s.passBarrier)
+	m.after(m.bounds.closing, s.passBarrier)
 }
 
 func (s *supervisor) passBarrier() {
@@ -155,7 +155,7 @@ func (s *supervisor) stop() {
 	}
 	s.state = supervisorStopping
 	s.sendStop()
-	s.wakeIn(s.pool.master.grace)
+	s.wakeIn(s.pool.master.bounds.grace)
 }
 
 // escalate goes from asking for the end to making it.
@@ -213,7 +213,7 @@ func (s *supervisor) hearOut() {
 	s.conn.Resume()
 	if !s.reading {
 		s.reading = true
-		s.pool.master.helpers.Go(s.link.read)
+		s.pool.master.helpers.Go(s.read)
 	}
 }
 
