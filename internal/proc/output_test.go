@@ -4,21 +4,12 @@ import (
 	"errors"
 	"os"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
 
 func TestOutput(t *testing.T) {
-	// What the programs leave behind is ours if the test that made this process
-	// a subreaper came before.
-	t.Cleanup(func() {
-		for {
-			if _, err := syscall.Wait4(-1, nil, 0, nil); err == syscall.ECHILD {
-				return
-			}
-		}
-	})
+	reapsAll(t)
 	sh := func(script string) Spec { return Spec{Path: "/bin/sh", Args: []string{"sh", "-c", script}} }
 	tests := []struct {
 		name, script, want string

@@ -180,7 +180,7 @@ func TestOrphansAreKilledToTheLast(t *testing.T) {
 		}
 		seen += strings.Count(string(buf[:n]), "here")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := starter.KillOrphans(ctx, func(int) bool { return false }); err != nil {
 		t.Fatal(err)
@@ -243,10 +243,10 @@ func TestHeadlessOrphansAreKilled(t *testing.T) {
 	if err := starter.KillOrphans(t.Context(), func(int) bool { return false }); err != nil {
 		t.Fatal(err)
 	}
-	if first := wait(t, orphans); first != cmd.Process.Pid {
-		t.Errorf("%d ended first, want the parent, %d", first, cmd.Process.Pid)
+	// In what order they are reaped is up to the kernel.
+	if one, other := wait(t, orphans), wait(t, orphans); (one == cmd.Process.Pid) == (other == cmd.Process.Pid) {
+		t.Errorf("%d and %d ended, want %d and its child", one, other, cmd.Process.Pid)
 	}
-	wait(t, orphans)
 }
 
 func TestAStartIsNoOrphan(t *testing.T) {
@@ -302,7 +302,7 @@ func state(pid int) byte {
 // eventually waits for a condition that no event announces.
 func eventually(t *testing.T, condition func() bool) {
 	t.Helper()
-	end := time.After(10 * time.Second)
+	end := time.After(time.Minute)
 	for !condition() {
 		select {
 		case <-time.After(time.Millisecond):

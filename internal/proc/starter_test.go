@@ -236,6 +236,7 @@ func helpPdeathsig() {
 }
 
 func TestPdeathsigFollowsTheProcess(t *testing.T) {
+	reapsAll(t)
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = helper("pdeathsig").Env
 	stdin, err := cmd.StdinPipe() // keeps both from their end

@@ -220,9 +220,9 @@ func TestZygoteKilledChild(t *testing.T) {
 // No worker survives the zygote, not even one at work.
 func TestZygoteDeath(t *testing.T) {
 	sources := map[string]string{
-		"py": "import time\nprint('x', flush=True)\ntime.sleep(60)\n",
-		"pl": "$| = 1; print 'x'; sleep 60;\n",
-		"rb": "print 'x'; $stdout.flush; sleep 60\n",
+		"py": "import time\nprint('x', flush=True)\ntime.sleep(1000)\n",
+		"pl": "$| = 1; print 'x'; sleep 1000;\n",
+		"rb": "print 'x'; $stdout.flush; sleep 1000\n",
 	}
 	for _, once := range []bool{true, false} {
 		eachZygote(t, resident.Start{Once: once}, func(t *testing.T, z *zygote, ext string) {
