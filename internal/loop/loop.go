@@ -65,6 +65,7 @@ type Loop struct {
 	running []func()    // the other half of the double buffer, owned by the loop
 	pending atomic.Bool // something of posted does not wait
 	left    atomic.Bool // something of posted waits for a turn
+	asleep  atomic.Bool // it takes notify to be looked at
 
 	got     int   // events that a wait found
 	failed  error // or why it could not
@@ -195,7 +196,8 @@ func (l *Loop) Post(f func()) {
 	l.mu.Lock()
 	l.posted = append(l.posted, f)
 	l.mu.Unlock()
-	if l.pending.CompareAndSwap(false, true) {
+	l.pending.Store(true)
+	if l.asleep.CompareAndSwap(true, false) {
 		l.notify()
 	}
 }
@@ -262,6 +264,8 @@ func (l *Loop) wait() (int, error) {
 		return n, err
 	}
 	timeout := l.timers.timeout(time.Since(l.start))
+	l.asleep.Store(true)
+	defer l.asleep.Store(false)
 	if timeout == 0 || l.pending.Load() {
 		return 0, nil
 	}

@@ -82,6 +82,16 @@ func TestPostsOfManyGoroutines(t *testing.T) {
 	}
 }
 
+// What is posted is done whether the loop works, falls asleep or sleeps.
+func TestPostToALoopThatFallsAsleep(t *testing.T) {
+	l := run(t)
+	for range 20_000 {
+		done := make(chan struct{})
+		l.Post(func() { close(done) })
+		<-done
+	}
+}
+
 func TestReadinessComesOncePerEdge(t *testing.T) {
 	l := run(t)
 	r, w := pipe(t)
