@@ -132,7 +132,7 @@ func (l *Loop) Add(fd int, h Handler) error {
 	}
 	s := &l.slots[fd]
 	s.generation++
-	if err := l.ctl(unix.EPOLL_CTL_ADD, fd, readInterest, s.generation); err != 0 {
+	if err := l.interest(unix.EPOLL_CTL_ADD, fd, readInterest, s.generation); err != 0 {
 		return fmt.Errorf("cannot watch descriptor %d: %w", fd, err)
 	}
 	s.handler = h
@@ -147,7 +147,7 @@ func (l *Loop) AddLevel(fd int, h Handler) error {
 	}
 	s := &l.slots[fd]
 	s.generation++
-	if err := l.ctl(unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN, s.generation); err != 0 {
+	if err := l.interest(unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN, s.generation); err != 0 {
 		return fmt.Errorf("cannot watch descriptor %d: %w", fd, err)
 	}
 	s.handler = h
@@ -157,7 +157,7 @@ func (l *Loop) AddLevel(fd int, h Handler) error {
 // WantWrite asks for one Writable call when fd, which Add watches, can be
 // written again. Call it after a write said EAGAIN.
 func (l *Loop) WantWrite(fd int) error {
-	if err := l.ctl(unix.EPOLL_CTL_MOD, fd, writeInterest, l.slots[fd].generation); err != 0 {
+	if err := l.interest(unix.EPOLL_CTL_MOD, fd, writeInterest, l.slots[fd].generation); err != 0 {
 		return fmt.Errorf("cannot wait for writing to descriptor %d: %w", fd, err)
 	}
 	return nil
@@ -171,8 +171,32 @@ func (l *Loop) Remove(fd int) {
 	}
 	l.slots[fd].handler = nil
 	l.slots[fd].generation++
-	_ = l.ctl(unix.EPOLL_CTL_DEL, fd, 0, 0)
+	_ = l.interest(unix.EPOLL_CTL_DEL, fd, 0, 0)
 }
+
+// OnExit has f called when a process has ended that WatchExit watches, once
+// for any number of them.
+func (l *Loop) OnExit(f func()) {
+	if l.epoll >= len(l.slots) {
+		l.slots = append(l.slots, make([]slot, l.epoll+1-len(l.slots))...)
+	}
+	l.slots[l.epoll].handler = exitHandler(f)
+}
+
+// WatchExit watches a process by its pidfd until that is closed. It may be
+// called from any goroutine.
+func (l *Loop) WatchExit(pidfd int) error {
+	// The events of all come under the one number that nothing else can have.
+	ev := unix.EpollEvent{Events: readInterest, Fd: int32(l.epoll)}
+	if err := l.ctl(unix.EPOLL_CTL_ADD, pidfd, &ev); err != 0 {
+		return fmt.Errorf("cannot watch a process: %w", err)
+	}
+	return nil
+}
+
+type exitHandler func()
+
+func (h exitHandler) Ready(Ready) { h() }
 
 // Forget is Remove for a descriptor that is closed at once: closing the last
 // reference takes it out of epoll by itself and saves the system call.
@@ -183,10 +207,13 @@ func (l *Loop) Forget(fd int) {
 	}
 }
 
-func (l *Loop) ctl(op, fd int, interest uint32, generation int32) unix.Errno {
-	ev := unix.EpollEvent{Events: interest, Fd: int32(fd), Pad: generation}
+func (l *Loop) interest(op, fd int, interest uint32, generation int32) unix.Errno {
+	return l.ctl(op, fd, &unix.EpollEvent{Events: interest, Fd: int32(fd), Pad: generation})
+}
+
+func (l *Loop) ctl(op, fd int, ev *unix.EpollEvent) unix.Errno {
 	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(l.epoll), uintptr(op), uintptr(fd),
-		uintptr(unsafe.Pointer(&ev)), 0, 0)
+		uintptr(unsafe.Pointer(ev)), 0, 0)
 	return errno
 }
 

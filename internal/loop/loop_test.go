@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"os/exec"
 	"slices"
 	"sync"
 	"testing"
@@ -89,6 +90,49 @@ func TestPostToALoopThatFallsAsleep(t *testing.T) {
 		done := make(chan struct{})
 		l.Post(func() { close(done) })
 		<-done
+	}
+}
+
+// The end of a process is told whoever asked for it to be watched, and whether
+// it came before or after.
+func TestWatchExit(t *testing.T) {
+	l := run(t)
+	exits, set := make(chan struct{}, 100), make(chan struct{})
+	l.Post(func() {
+		l.OnExit(func() { exits <- struct{}{} })
+		close(set)
+	})
+	<-set
+	for _, early := range []bool{true, false} {
+		cmd := exec.Command("cat")
+		stdin, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		pidfd, err := unix.PidfdOpen(cmd.Process.Pid, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		watch := func() {
+			if err := l.WatchExit(pidfd); err != nil {
+				t.Error(err)
+			}
+		}
+		if early {
+			watch()
+		}
+		_ = stdin.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
+		if !early {
+			watch()
+		}
+		<-exits
+		_ = unix.Close(pidfd)
 	}
 }
 

@@ -76,14 +76,23 @@ func keep(fds []int, flags int) {
 
 // ignore ignores a signal without a word to the runtime, which goes on to know
 // of its handler, until restore is called.
-func ignore(sig syscall.Signal) (restore func()) {
-	var before, ignored action
-	ignored[0] = sigIgn
-	_ = before.swap(sig, &ignored)
-	return func() { _ = ignored.swap(sig, &before) }
+func ignore(sig syscall.Signal) (restore func()) { return dispose(sig, sigIgn) }
+
+// unheard is ignore for a signal of which the default is that nothing happens,
+// so that the children of this process still wait for it to reap them.
+func unheard(sig syscall.Signal) (restore func()) { return dispose(sig, sigDfl) }
+
+func dispose(sig syscall.Signal, how uintptr) (restore func()) {
+	var before, after action
+	after[0] = how
+	_ = before.swap(sig, &after)
+	return func() { _ = after.swap(sig, &before) }
 }
 
-const sigIgn = 1
+const (
+	sigDfl = 0
+	sigIgn = 1
+)
 
 // An action is struct sigaction of any architecture: the handler comes first.
 type action [8]uintptr

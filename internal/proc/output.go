@@ -29,7 +29,7 @@ func Output(spec Spec, limit int64, patience time.Duration) ([]byte, error) {
 	defer out.Close()
 	spec.Files = []int{int(null.Fd()), int(end.Fd()), int(null.Fd())}
 	spec.Setpgid = true
-	pid, err := spec.start(filesLimit{raised: true})
+	c, err := spec.start(filesLimit{raised: true}, false)
 	_ = end.Close()
 	if err != nil {
 		return nil, err
@@ -38,10 +38,10 @@ func Output(spec Spec, limit int64, patience time.Duration) ([]byte, error) {
 	if err = out.SetReadDeadline(time.Now().Add(patience)); err == nil {
 		text, err = io.ReadAll(io.LimitReader(out, limit))
 	}
-	_ = KillGroup(pid, syscall.SIGKILL) // it is of no use any more, if it still runs
+	_ = KillGroup(c.pid, syscall.SIGKILL) // it is of no use any more, if it still runs
 	var status syscall.WaitStatus
 	for {
-		if _, again := syscall.Wait4(pid, &status, 0, nil); !errors.Is(again, syscall.EINTR) {
+		if _, again := syscall.Wait4(c.pid, &status, 0, nil); !errors.Is(again, syscall.EINTR) {
 			break
 		}
 	}

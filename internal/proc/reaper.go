@@ -31,13 +31,21 @@ type Reaper struct {
 	gate   sync.Mutex // held while it reaps
 	frozen bool       // under gate: it does not
 
+	watch func(pidfd int) error // if Watch was called
+
 	mu       sync.Mutex
-	children map[int]func(Exit)
+	children map[int]living
 	// A child may end before its start is registered. While starts are under
 	// way the exits of unknown children are kept here.
 	starting int
 	failed   int // starts of these that failed, perhaps leaving a child to reap
 	early    map[int]Exit
+}
+
+// living is a child that has not been reaped.
+type living struct {
+	exited func(Exit)
+	pidfd  int // -1 if there is none
 }
 
 // NewReaper returns a Reaper. orphan is called for the children that no
@@ -48,7 +56,7 @@ func NewReaper(orphan func(Exit)) *Reaper {
 	if orphan == nil {
 		orphan = func(Exit) {}
 	}
-	return &Reaper{orphan: orphan, children: map[int]func(Exit){}, early: map[int]Exit{}}
+	return &Reaper{orphan: orphan, children: map[int]living{}, early: map[int]Exit{}}
 }
 
 // BecomeSubreaper makes the process the parent of all its descendants whose
@@ -91,7 +99,7 @@ func (r *Reaper) Owns(pid int) bool {
 func (r *Reaper) Adopt(pid int, exited func(Exit)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.children[pid] = exited
+	r.children[pid] = living{exited, -1}
 }
 
 // Freeze ends the reaping until Thaw: what ends meanwhile remains a zombie, for
@@ -111,7 +119,31 @@ func (r *Reaper) Thaw() {
 	r.reapAll()
 }
 
-func (r *Reaper) reapAll() {
+// Watch has the caller told by the kernel itself of each end of a child, where
+// Run is told by SIGCHLD: which runs on whatever thread, to wake two goroutines
+// for each. watch is called for each process that is started and watches it by
+// its pidfd, which is closed when it has been reaped; it may be called from any
+// goroutine and must not block. Reap must be called whenever such a process has
+// ended, and from time to time as long as there are children: nobody tells of
+// the others.
+//
+// It is called in place of Run and before anything is started. After stop it is
+// Run that must reap.
+func (r *Reaper) Watch(watch func(pidfd int) error) (stop func(), err error) {
+	fd, err := unix.PidfdOpen(os.Getpid(), 0)
+	if err != nil {
+		return nil, fmt.Errorf("cannot watch processes: %w", err)
+	}
+	_ = unix.Close(fd)
+	r.watch = watch
+	return unheard(syscall.SIGCHLD), nil
+}
+
+// Reap reports the children that have ended, on this goroutine, and tells
+// whether there are others.
+func (r *Reaper) Reap() (others bool) { return r.reapAll() }
+
+func (r *Reaper) reapAll() (others bool) {
 	r.gate.Lock()
 	defer r.gate.Unlock()
 	for !r.frozen {
@@ -119,13 +151,16 @@ func (r *Reaper) reapAll() {
 		pid, errno := waitAny(&exit)
 		switch {
 		case errno == syscall.EINTR:
-		case errno != 0 || pid == 0: // ECHILD, or none has ended
-			return
+		case errno != 0: // there is no child
+			return false
+		case pid == 0: // none has ended
+			return true
 		case exit.Status.Exited() || exit.Status.Signaled():
 			exit.PID = pid
 			r.report(exit)
 		}
 	}
+	return true
 }
 
 // waitAny takes one exit if there is one, else pid is 0. It is a call that
@@ -140,7 +175,7 @@ func waitAny(exit *Exit) (pid int, errno syscall.Errno) {
 
 func (r *Reaper) report(exit Exit) {
 	r.mu.Lock()
-	exited, known := r.children[exit.PID]
+	child, known := r.children[exit.PID]
 	delete(r.children, exit.PID)
 	wait := !known && r.starting > 0
 	if wait {
@@ -149,7 +184,10 @@ func (r *Reaper) report(exit Exit) {
 	r.mu.Unlock()
 	switch {
 	case known:
-		exited(exit)
+		if child.pidfd >= 0 {
+			_ = unix.Close(child.pidfd)
+		}
+		child.exited(exit)
 	case !wait:
 		r.orphan(exit)
 	}
@@ -162,19 +200,23 @@ func (r *Reaper) begin() {
 	r.mu.Unlock()
 }
 
-// finish ends a start: of the process pid, or of none if pid is 0. If the
+// finish ends a start: of the process c, or of none if its pid is 0. If the
 // process has ended meanwhile its exit is reported now.
-func (r *Reaper) finish(pid int, exited func(Exit)) {
+func (r *Reaper) finish(c child, exited func(Exit)) {
 	r.mu.Lock()
 	r.starting--
-	exit, early := r.early[pid]
+	exit, early := r.early[c.pid]
+	if c.pidfd >= 0 && (early || r.watch(c.pidfd) != nil) {
+		_ = unix.Close(c.pidfd)
+		c.pidfd = -1
+	}
 	switch {
-	case pid == 0:
+	case c.pid == 0:
 		r.failed++
 	case early:
-		delete(r.early, pid)
+		delete(r.early, c.pid)
 	default:
-		r.children[pid] = exited
+		r.children[c.pid] = living{exited, c.pidfd}
 	}
 	orphans := r.takeOrphans()
 	r.mu.Unlock()

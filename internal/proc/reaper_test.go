@@ -51,6 +51,74 @@ func TestShortLivesAreNotMissed(t *testing.T) {
 	}
 }
 
+// A Reaper that watches is told of its children by their pidfds, one by one and
+// also of those that end before they are known; it finds orphans when asked.
+func TestWatch(t *testing.T) {
+	ended := make(chan int, 200)
+	reaper := NewReaper(func(e Exit) { ended <- -e.PID })
+	events, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(events)
+	stop, err := reaper.Watch(func(pidfd int) error {
+		return unix.EpollCtl(events, unix.EPOLL_CTL_ADD, pidfd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(pidfd)})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	starter := NewStarter(reaper)
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { _ = starter.Run(ctx) })
+	defer running.Wait()
+	defer cancel()
+	if reaper.Reap() {
+		t.Error("there are children before any was started")
+	}
+
+	const short = 100
+	fds := openFiles(t)
+	for range short {
+		starter.Go(Spec{Path: "/bin/true"}, func(int, error) {}, func(e Exit) { ended <- e.PID })
+	}
+	event := make([]unix.EpollEvent, 1)
+	for left := short; left > 0; {
+		if _, err := unix.EpollWait(events, event, 100); err != nil && err != unix.EINTR {
+			t.Fatal(err)
+		}
+		reaper.Reap()
+		for ; len(ended) > 0; left-- {
+			if pid := <-ended; pid < 0 {
+				t.Errorf("%d taken for an orphan", -pid)
+			}
+		}
+	}
+	if now := openFiles(t); now != fds {
+		t.Errorf("%d descriptors are open, %d were before", now, fds)
+	}
+
+	unknown := exec.Command("/bin/true") // as an orphan is
+	if err := unknown.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return Ending(unknown.Process.Pid) })
+	if reaper.Reap() || wait(t, ended) != -unknown.Process.Pid {
+		t.Error("the orphan was not reaped")
+	}
+	_ = unknown.Wait()
+}
+
+func openFiles(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
 // The order of these events is up to the kernel, so the test plays it.
 func TestExitBeforeItsStartIsRegistered(t *testing.T) {
 	var orphans, own []int
@@ -61,11 +129,11 @@ func TestExitBeforeItsStartIsRegistered(t *testing.T) {
 	r.report(Exit{PID: 100})
 	r.report(Exit{PID: 300})                          // somebody's orphan
 	r.report(Exit{PID: 400, Status: failedExec << 8}) // a fork whose exec failed
-	r.finish(100, exited)
+	r.finish(child{100, -1}, exited)
 	if fmt.Sprint(own, orphans) != "[100] []" {
 		t.Errorf("after the first start: own %v, orphans %v", own, orphans)
 	}
-	r.finish(0, exited)
+	r.finish(noChild, exited)
 	if fmt.Sprint(own, orphans) != "[100] [300]" {
 		t.Errorf("after the second start: own %v, orphans %v", own, orphans)
 	}

@@ -73,17 +73,25 @@ func (s *Spec) args() []string {
 	return s.Args
 }
 
-// start runs the program and returns its pid once it executes.
-func (s *Spec) start(files filesLimit) (int, error) {
-	pid, err := s.vforkExec(files)
+// A child is a process that has just started. pidfd is -1 if none was asked
+// for or it cannot be had.
+type child struct{ pid, pidfd int }
+
+// noChild is what a start that failed leaves.
+var noChild = child{0, -1}
+
+// start runs the program and returns its process once it executes.
+func (s *Spec) start(files filesLimit, watch bool) (child, error) {
+	c, err := s.vforkExec(files, watch)
 	if err == nil {
-		return pid, nil
+		return c, nil
 	}
 	if !errors.Is(err, errNoVfork) {
-		return 0, explain(s, err)
+		return noChild, explain(s, err)
 	}
-	if pid, err = s.forkExec(); err != nil {
-		return 0, explain(s, err)
+	pid, err := s.forkExec()
+	if err != nil {
+		return noChild, explain(s, err)
 	}
 	for _, l := range s.Limits {
 		limit := unix.Rlimit{Cur: l.Value, Max: l.Value}
@@ -91,7 +99,13 @@ func (s *Spec) start(files filesLimit) (int, error) {
 		// who is not ours to limit.
 		_ = unix.Prlimit(pid, l.Resource, &limit, nil)
 	}
-	return pid, nil
+	c = child{pid, -1}
+	if watch {
+		if c.pidfd, err = unix.PidfdOpen(pid, 0); err != nil {
+			c.pidfd = -1
+		}
+	}
+	return c, nil
 }
 
 // forkExec is the standard library's way. The child inherits the mask of the

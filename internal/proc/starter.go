@@ -61,9 +61,9 @@ func (s *Starter) Go(spec Spec, started func(pid int, err error), exited func(Ex
 			return
 		}
 		s.reaper.begin()
-		pid, err := spec.start(s.files)
-		started(pid, err)
-		s.reaper.finish(pid, exited)
+		c, err := spec.start(s.files, s.reaper.watch != nil)
+		started(c.pid, err)
+		s.reaper.finish(c, exited)
 	})
 }
 

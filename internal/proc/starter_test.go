@@ -300,11 +300,11 @@ func BenchmarkStart(b *testing.B) {
 	b.Run("bare", func(b *testing.B) {
 		spec := Spec{Path: program, Files: []int{fd, fd, fd}, Setpgid: true}
 		for b.Loop() {
-			pid, err := spec.start(filesLimit{})
+			c, err := spec.start(filesLimit{}, false)
 			if err != nil {
 				b.Fatal(err)
 			}
-			if _, err := syscall.Wait4(pid, nil, 0, nil); err != nil {
+			if _, err := syscall.Wait4(c.pid, nil, 0, nil); err != nil {
 				b.Fatal(err)
 			}
 		}

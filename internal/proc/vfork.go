@@ -41,12 +41,14 @@ type birth struct {
 	limits    []unix.Rlimit
 	born      unix.Rlimit
 	steps     []step
+	pidfd     int32
 }
 
 // cloneArgs is the kernel's struct clone_args (clone3(2)).
 type cloneArgs struct {
 	flags      uint64
-	_          [3]uint64 // where pids would be put
+	pidfd      uint64    // where it is put, an int32
+	_          [2]uint64 // where pids would be put
 	exitSignal uint64
 	_          [6]uint64 // a stack, a thread's storage, chosen pids, a cgroup
 }
@@ -64,21 +66,25 @@ var errNoVfork = errors.New("no vfork")
 // own, some fifty, where the kernel can do all at once (CLONE_CLEAR_SIGHAND),
 // and reports a failed exec through a pipe that has to be made, read and
 // closed. For a CGI script that is a tenth of what starting it costs.
-func (s *Spec) vforkExec(files filesLimit) (pid int, err error) {
+func (s *Spec) vforkExec(files filesLimit, watch bool) (c child, err error) {
 	if !canVfork || files.raised && files.born == nil {
-		return 0, errNoVfork
+		return noChild, errNoVfork
 	}
-	b := &birth{all: ^uint64(0), steps: make([]step, 0, 16)}
+	b := &birth{all: ^uint64(0), steps: make([]step, 0, 16), pidfd: -1}
 	b.clone.flags = unix.CLONE_VM | unix.CLONE_VFORK | unix.CLONE_CLEAR_SIGHAND
+	if watch {
+		b.clone.flags |= unix.CLONE_PIDFD
+		b.clone.pidfd = uint64(uintptr(unsafe.Pointer(&b.pidfd)))
+	}
 	b.clone.exitSignal = uint64(syscall.SIGCHLD)
 	if b.path, err = syscall.BytePtrFromString(s.Path); err != nil {
-		return 0, err
+		return noChild, err
 	}
 	if b.args, err = syscall.SlicePtrFromStrings(s.args()); err != nil {
-		return 0, err
+		return noChild, err
 	}
 	if b.env, err = syscall.SlicePtrFromStrings(s.Env); err != nil {
-		return 0, err
+		return noChild, err
 	}
 	switch {
 	case s.Setsid:
@@ -91,7 +97,7 @@ func (s *Spec) vforkExec(files filesLimit) (pid int, err error) {
 	}
 	if s.Dir != "" {
 		if b.dir, err = syscall.BytePtrFromString(s.Dir); err != nil {
-			return 0, err
+			return noChild, err
 		}
 		b.must(unix.SYS_CHDIR, uintptr(unsafe.Pointer(b.dir)))
 	}
@@ -185,22 +191,25 @@ func (b *birth) files(files []int) {
 
 // result makes of what clone3 returned, and what the child may have written,
 // what [syscall.ForkExec] returns.
-func (b *birth) result(r uintptr) (pid int, err error) {
+func (b *birth) result(r uintptr) (child, error) {
 	const firstErrno = ^uintptr(0) - 4094 // -4095
 	if r >= firstErrno {
 		switch errno := syscall.Errno(-r); errno {
 		case syscall.ENOSYS, syscall.EINVAL, syscall.EPERM:
-			return 0, errNoVfork
+			return noChild, errNoVfork
 		default:
-			return 0, errno
+			return noChild, errno
 		}
 	}
 	if b.errno == 0 {
-		return int(r), nil
+		return child{int(r), int(b.pidfd)}, nil
+	}
+	if b.pidfd >= 0 {
+		_ = unix.Close(int(b.pidfd))
 	}
 	for { // the child that could not execute its program
 		if _, err := syscall.Wait4(int(r), nil, 0, nil); err != syscall.EINTR {
-			return 0, syscall.Errno(b.errno)
+			return noChild, syscall.Errno(b.errno)
 		}
 	}
 }

@@ -39,8 +39,11 @@ func ignored(t *testing.T) string {
 // ignored that this process does not ignore, and descriptors that change places.
 func TestBothWaysToStart(t *testing.T) {
 	ways := map[string]func(*Spec) (int, error){
-		"vfork": func(s *Spec) (int, error) { return s.vforkExec(filesLimit{}) },
-		"fork":  (*Spec).forkExec,
+		"vfork": func(s *Spec) (int, error) {
+			c, err := s.vforkExec(filesLimit{}, false)
+			return c.pid, err
+		},
+		"fork": (*Spec).forkExec,
 	}
 	for name, start := range ways {
 		t.Run(name, func(t *testing.T) {

@@ -55,6 +55,8 @@ type session struct {
 	// batches are connections for the next generation, one batch at a time.
 	batches chan batch
 	loop    *loop.Loop
+	// reapAside has the loop reap no more.
+	reapAside func()
 }
 
 // A batch of connections, and what to post to the loop when they are sent.
@@ -216,7 +218,7 @@ func (s *session) run() error {
 	})
 	starter := proc.NewStarter(reaper)
 	var helpers sync.WaitGroup
-	helpers.Go(func() { _ = reaper.Run(ctx) })
+	s.reap(ctx, &helpers, reaper)
 	helpers.Go(func() { _ = starter.Run(ctx) })
 	helpers.Go(s.send)
 	defer func() {
@@ -436,6 +438,7 @@ func (s *session) HandOver(list []control.Connection, fds []int, done func()) {
 // killLeftovers ends all processes of the pool, those included that scripts
 // left behind: they became children of this subreaper.
 func (s *session) killLeftovers() {
+	s.reapAside() // the loop has ended, or waits for this
 	ctx, cancel := context.WithTimeout(context.Background(), lastKill)
 	defer cancel()
 	if err := s.procs.KillOrphans(ctx, func(int) bool { return false }); err != nil {

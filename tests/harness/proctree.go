@@ -48,6 +48,12 @@ func Alive(pid int) bool {
 	return err == nil && p.State != 'Z'
 }
 
+// State is the letter that ps shows for pid, if there is such a process.
+func State(pid int) (state byte, ok bool) {
+	p, err := readProc(pid)
+	return p.State, err == nil
+}
+
 func processes() []Proc {
 	dirs, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {

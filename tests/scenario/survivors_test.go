@@ -4,6 +4,7 @@ package scenario
 
 import (
 	"fmt"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -49,6 +50,28 @@ func TestGrandchildrenHoldStdout(t *testing.T) {
 			t.Errorf("got %q", res.Body)
 		}
 		d.ExpectWorks()
+	})
+}
+
+// A process that a script left behind is no zombie for long when it ends, also
+// when nothing else happens in its pool.
+func TestDaemonOfAScriptIsReaped(t *testing.T) {
+	suite.Everybody(t, oneWorker, func(t *testing.T, d *harness.Daemon) {
+		d.Script("daemon.sh", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nsetsid sleep 1000 </dev/null >/dev/null 2>&1 &\nprintf $!\n")
+		pid, err := strconv.Atoi(d.Get("/daemon.sh").Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.AwaitProcesses("daemon.sh", 0)
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		harness.Eventually(t, harness.Patience, func() error {
+			if state, ok := harness.State(pid); ok {
+				return fmt.Errorf("it is in state %c", state)
+			}
+			return nil
+		})
 	})
 }
 
