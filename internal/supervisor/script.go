@@ -16,12 +16,12 @@ import (
 
 const (
 	// endGrace is how long a script that closed its stdout without a header has
-	// to exit, and so to explain itself, before its client gets 502. A process
-	// that is ending already gets it as well: it is sure to be gone soon.
+	// to exit, and so to explain itself, before its client gets 502.
 	endGrace = time.Second
 	// exitGrace is how long END_REQUEST waits for the exit code of another
 	// script that has closed its stdout. It may be about to exit; if it goes on
-	// working it should not hold the client. The response itself is out.
+	// working it should not hold the client. The response itself is out. A
+	// process that is ending by then gets endGrace as well.
 	exitGrace = 10 * time.Millisecond
 )
 
@@ -45,6 +45,7 @@ type script struct {
 	signal syscall.Signal // sent as soon as there is a pid
 	urgent atomic.Bool    // there is one to send
 	grace  *loop.Timer
+	graced bool // once more, as it is ending
 
 	stopped   pool.Reason // why the pool stopped it, zero if it did not
 	startedAt time.Duration
@@ -190,21 +191,26 @@ func (p *script) responseOver() bool {
 	if p.exited || p.r.resp.muted {
 		return true
 	}
-	if p.r.resp.began {
-		var known bool
-		if p.code, known = proc.Ended(p.pid); known {
-			return true
-		}
-	}
 	if p.grace == nil {
-		grace := endGrace
-		if p.r.resp.began && !proc.Ending(p.pid) {
-			grace = exitGrace
+		p.grace = loop.NewTimer(p.outOfGrace)
+		if p.r.resp.began {
+			p.s.loop.Set(p.grace, p.s.loop.Now()+exitGrace)
+		} else {
+			p.s.loop.Set(p.grace, p.s.loop.Now()+endGrace)
 		}
-		p.grace = loop.NewTimer(p.endResponse)
-		p.s.loop.Set(p.grace, p.s.loop.Now()+grace)
 	}
 	return false
+}
+
+// outOfGrace ends the response without an exit code, unless the process is sure
+// to be gone soon.
+func (p *script) outOfGrace() {
+	if p.r.resp.began && !p.graced && proc.Ending(p.pid) {
+		p.graced = true
+		p.s.loop.Set(p.grace, p.s.loop.Now()+endGrace)
+		return
+	}
+	p.endResponse()
 }
 
 func (p *script) endResponse() {
