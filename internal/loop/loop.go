@@ -38,6 +38,7 @@ const (
 	readInterest  = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
 	writeInterest = readInterest | unix.EPOLLOUT
 	batch         = 256
+	unbounded     = time.Duration(-1)
 )
 
 // slot is what the loop knows of one descriptor number. The generation tells
@@ -67,10 +68,10 @@ type Loop struct {
 	left    atomic.Bool // something of posted waits for a turn
 	asleep  atomic.Bool // it takes notify to be looked at
 
-	got     int   // events that a wait found
-	failed  error // or why it could not
-	bounded bool  // file has a deadline
-	stop    atomic.Bool
+	got      int           // events that a wait found
+	failed   error         // or why it could not
+	deadline time.Duration // of file
+	stop     atomic.Bool
 
 	// AfterBatch, when set, is called after the handlers, timers and posted
 	// functions of one turn have run: the place to write out what they left.
@@ -93,7 +94,7 @@ func New() (*Loop, error) {
 	}
 	l := &Loop{
 		epoll: ep, file: os.NewFile(uintptr(ep), "epoll"),
-		wake: wake, start: time.Now(), events: make([]unix.EpollEvent, batch),
+		wake: wake, start: time.Now(), events: make([]unix.EpollEvent, batch), deadline: unbounded,
 	}
 	if l.waiter, err = l.file.SyscallConn(); err != nil {
 		l.Close()
@@ -296,7 +297,7 @@ func (l *Loop) wait() (int, error) {
 	if timeout == 0 || l.pending.Load() {
 		return 0, nil
 	}
-	if err := l.setDeadline(timeout); err != nil {
+	if err := l.setDeadline(); err != nil {
 		return 0, err
 	}
 	l.got, l.failed = 0, nil
@@ -327,15 +328,18 @@ func (l *Loop) poll() (int, error) {
 	}
 }
 
-// setDeadline bounds the next wait; a negative duration does not.
-func (l *Loop) setDeadline(timeout time.Duration) error {
+// setDeadline bounds the next wait by the first timer.
+func (l *Loop) setDeadline() error {
 	var at time.Time
-	if timeout > 0 {
-		at = time.Now().Add(timeout)
-	} else if !l.bounded {
+	deadline := unbounded
+	if len(l.timers) > 0 {
+		deadline = l.timers[0].at
+		at = l.start.Add(deadline)
+	}
+	if deadline == l.deadline {
 		return nil
 	}
-	l.bounded = timeout > 0
+	l.deadline = deadline
 	if err := l.file.SetReadDeadline(at); err != nil {
 		return fmt.Errorf("cannot set the time to wait: %w", err)
 	}
