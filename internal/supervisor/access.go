@@ -16,8 +16,8 @@ const (
 	// over each by itself would wake a thread for it, which costs more than all
 	// else of a small request.
 	accessDelay = 50 * time.Millisecond
-	// accessPrompt is how many lines in each accessDelay are handed over at
-	// once all the same: in a pool that is not busy, all.
+	// accessPrompt is how many lines in an accessDelay make a pool busy. In one
+	// that is not, and until it is known to be, they are handed over at once.
 	accessPrompt = 32
 	// accessBatch is how many bytes are handed over at once.
 	accessBatch = 128 << 10
@@ -35,6 +35,7 @@ type accessLog struct {
 	timer  *loop.Timer   // to the end of accessDelay, set while there are lines
 	since  time.Duration // when the present accessDelay began
 	count  int           // lines in it
+	busy   bool          // the pool is, by the accessDelay before
 }
 
 // add takes a line that was appended to lines.
@@ -42,11 +43,12 @@ func (a *accessLog) add(lines []byte) {
 	first, now := len(a.lines) == 0, a.s.loop.Now()
 	a.lines = lines
 	if now-a.since >= accessDelay {
+		a.busy = a.count > accessPrompt && now-a.since < 2*accessDelay
 		a.since, a.count = now, 0
 	}
 	a.count++
 	switch {
-	case a.count <= accessPrompt, len(lines) >= accessBatch:
+	case !a.busy && a.count <= accessPrompt, len(lines) >= accessBatch:
 		a.flush()
 	case first && len(lines) > 0:
 		a.s.loop.Set(a.timer, a.since+accessDelay)

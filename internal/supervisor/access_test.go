@@ -79,3 +79,40 @@ func TestAccessLogIsWrittenSoon(t *testing.T) {
 	g.on(func(s *Supervisor) { s.access.swap(open(second)) })
 	g.until("all lines are there", func(*Supervisor) bool { return read(first)+read(second) == "/x\n/x\n/x\n/x\n" })
 }
+
+// In a pool that is not busy a line is handed over at once. A busy one hands
+// over what came in an accessDelay, until there was less in one.
+func TestAccessLogOfABusyPool(t *testing.T) {
+	g := start(t, defaults())
+	fd, err := logfile.OpenFD(filepath.Join(g.dir, "access.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.on(func(s *Supervisor) {
+		if err := s.OpenAccessLog(fd); err != nil {
+			t.Error(err)
+			return
+		}
+		a := s.access
+		waits := func() bool {
+			a.add(append(a.lines, '\n'))
+			return len(a.lines) > 0
+		}
+		for i := range accessPrompt {
+			if waits() {
+				t.Errorf("line %d waits", i+1)
+			}
+		}
+		if !waits() {
+			t.Error("the pool is busy, and nothing waits")
+		}
+		a.since -= accessDelay
+		if !waits() {
+			t.Error("it is busy after an accessDelay, and nothing waits")
+		}
+		a.since -= accessDelay
+		if waits() {
+			t.Error("it was not busy for an accessDelay, and a line waits")
+		}
+	})
+}
