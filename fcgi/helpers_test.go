@@ -16,7 +16,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // poll waits until ok returns true and reports whether it did in time.
 func poll(ok func() bool) bool {

@@ -364,11 +364,7 @@ func TestReportIsQuick(t *testing.T) {
 		t.Fatal(err)
 	}
 	target.Report(context.Background())
-	best := time.Hour
-	for range 20 {
-		best = min(best, target.Report(context.Background()).Took)
-	}
-	if best > 20*time.Millisecond {
-		t.Errorf("the quickest of 20 reports took %v", best)
-	}
+	eventually(t, "one of many reports is quick", func() bool { // the others had to wait for a processor
+		return target.Report(context.Background()).Took < 20*time.Millisecond
+	})
 }

@@ -37,7 +37,7 @@ func TestScripts(t *testing.T) {
 
 // await FILE TEXT waits until TEXT is in the file.
 func await(ts *testscript.TestScript, neg bool, args []string) {
-	const patience = 20 * time.Second
+	const patience = time.Minute
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: await FILE TEXT")
 	}
