@@ -5,7 +5,7 @@ import "time"
 // Patience is how long the harness waits for what should happen at once. It
 // is long because machines that run tests are slow at times; a passing test
 // never waits that long.
-const Patience = 10 * time.Second
+const Patience = time.Minute
 
 // pollInterval is how often Eventually looks.
 const pollInterval = 2 * time.Millisecond

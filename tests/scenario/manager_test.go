@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/anyfpm/anyfpm/tests/harness"
 )
@@ -53,13 +52,19 @@ func TestMaxChildren(t *testing.T) {
 func TestOndemandCostsNoProcess(t *testing.T) {
 	conf := "[www]\npm = ondemand\npm.max_children = 2\npm.process_idle_timeout = 1s\n"
 	suite.Everybody(t, conf, func(t *testing.T, d *harness.Daemon) {
+		gate := d.Gate()
 		for range 2 {
 			d.AwaitProcesses("", 0)
-			d.ExpectWorks()
+			held := d.Go(harness.Request{Path: "/hold.sh"})
+			d.AwaitProcesses("hold.sh", 1)
 			if d.Supervisor("www") == 0 {
-				t.Errorf("no supervisor right after a request")
+				t.Errorf("no supervisor during a request")
 			}
-			harness.Eventually(t, 5*time.Second, func() error {
+			gate.Open(1)
+			if out := <-held; out.Err != nil || out.Body != "held" {
+				t.Errorf("got %q, %v", out.Body, out.Err)
+			}
+			harness.Eventually(t, harness.Patience, func() error {
 				if family := d.Family(); len(family) > 0 {
 					return fmt.Errorf("still there: %v", family)
 				}

@@ -3,6 +3,7 @@
 package scenario
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -70,6 +71,13 @@ func TestStatusLikePHPFPM(t *testing.T) {
 		d.Do(harness.Request{Method: "P/\"é", Path: "/a <é&\".php?q=\"<\xc3\xa9>&amp;'/\\", Body: []byte("12345"), Params: map[string]string{
 			"HTTP_AUTHORIZATION": "Basic dTwiw6kvPiYnXDpwYXNzd29yZA==",
 		}})
+		// The worker may be busy with what comes after its response.
+		harness.Eventually(t, harness.Patience, func() error {
+			if page := at(t, filepath.Join(d.Run, "status.sock"), d, "/status"); !strings.Contains(page, "\nidle processes:       1\n") {
+				return fmt.Errorf("the page is %q", page)
+			}
+			return nil
+		})
 		got := map[string]string{}
 		for i, address := range []string{filepath.Join(d.Run, "status.sock"), d.Address()} {
 			for _, r := range statusVariants() {

@@ -15,7 +15,7 @@ import (
 // A slow request is in the slow log with the place in the code, whoever the
 // service runs as; the log is nobody else's business, and USR1 reopens it.
 func TestSlowlog(t *testing.T) {
-	const conf = oneWorker + "runner = python\nslowlog = {{LOG}}/slow.log\nrequest_slowlog_timeout = 1\n"
+	const conf = oneWorker + "runner = python\nslowlog = {{LOG}}/slow.log\nrequest_slowlog_timeout = 1\nrequest_slowlog_repeat = 20\n"
 	suite.Everybody(t, conf, func(t *testing.T, d *harness.Daemon) {
 		gate := d.Gate()
 		d.File("slow.py", fmt.Sprintf(`def query(path):
@@ -36,10 +36,10 @@ print('Content-Type: text/plain\n\nok')
 			slow.Expect(`^script_filename = ` + d.WWW + `/slow.py$`)
 			slow.Expect(`^\[0x[0-9a-f]{16}\] query\(\) ` + d.WWW + `/slow.py:3$`)
 			slow.Expect(`^\[0x[0-9a-f]{16}\] page\(\) ` + d.WWW + `/slow.py:6$`)
-			slow.Expect(`^# request: GET /slow.py\?a=b, slow after 1\.\d+s, queued for `)
+			slow.Expect(`^# request: GET /slow.py\?a=b, slow after [1-9]\d*\.\d+s, queued for `)
 			slow.Expect(`^# stack: python 3\.\d+\.\d+, thread \d+`)
 			slow.Expect(`^# waits in: read\(\d+ ` + gate.Path + `\)$`)
-			d.Log.Expect(`WARNING: \[pool www\] child \d+, script '` + d.WWW + `/slow.py' \(request: "GET /slow.py\?a=b"\) executing too slow \(1\.\d{6} sec\), logging$`)
+			d.Log.Expect(`WARNING: \[pool www\] child \d+, script '` + d.WWW + `/slow.py' \(request: "GET /slow.py\?a=b"\) executing too slow \([1-9]\d*\.\d{6} sec\), logging$`)
 			gate.Open(1)
 			if res := <-out; res.Err != nil || res.Body != "ok\n" {
 				t.Errorf("the slow request got %q, %v", res.Body, res.Err)
@@ -68,7 +68,7 @@ print('Content-Type: text/plain\n\nok')
 // process it waits for that matters.
 func TestSlowlogUntilTheEnd(t *testing.T) {
 	const conf = oneWorker + "slowlog = {{LOG}}/slow.log\nslowlog.format = json\n" +
-		"request_slowlog_timeout = 1\nrequest_slowlog_repeat = 1\nrequest_terminate_timeout = 3\n"
+		"request_slowlog_timeout = 1\nrequest_slowlog_repeat = 1\nrequest_terminate_timeout = 8\n"
 	suite.Everybody(t, conf, func(t *testing.T, d *harness.Daemon) {
 		d.Script("wait.sh", "#!/bin/sh\nsleep 600\necho never\n")
 		out := d.Go(harness.Request{Path: "/wait.sh"})
@@ -124,7 +124,7 @@ print('Content-Type: text/plain\n\nok')
 // An interpreter of a version that is not known is never guessed at: its native
 // frames are shown, each entry names it, and the error log does once.
 func TestSlowlogOfUnknownVersion(t *testing.T) {
-	suite.Everybody(t, oneWorker+"slowlog = {{LOG}}/slow.log\nrequest_slowlog_timeout = 1\n", func(t *testing.T, d *harness.Daemon) {
+	suite.Everybody(t, oneWorker+"slowlog = {{LOG}}/slow.log\nrequest_slowlog_timeout = 1\nrequest_slowlog_repeat = 20\n", func(t *testing.T, d *harness.Daemon) {
 		gate := d.Gate()
 		d.Program("python.cgi", fmt.Sprintf(`
 #include <fcntl.h>
@@ -172,7 +172,7 @@ func TestSlowlogInChroot(t *testing.T) {
 #include <unistd.h>
 int main(void)
 {
-	sleep(2);
+	sleep(5);
 	printf("Content-Type: text/plain\n\nok");
 	return 0;
 }`, "-static")

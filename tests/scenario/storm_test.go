@@ -13,9 +13,9 @@ import (
 	"github.com/anyfpm/anyfpm/tests/harness"
 )
 
-// orphansGone is the second that orphans may live, and what a machine that runs
-// eight such tests at once may take more.
-const orphansGone = 3 * time.Second
+// orphansGone is the second that orphans may live, and what a busy machine may
+// take more; by themselves they would live for 1000.
+const orphansGone = harness.Patience
 
 // php-src's bug76601 and bug74083: signals to reload with 0 to 24 ms between
 // them, here mixed with others and with programs that have to be taken up. No

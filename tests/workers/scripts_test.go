@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/anyfpm/anyfpm/tests/harness"
 )
@@ -61,7 +60,7 @@ func TestBadScripts(t *testing.T) {
 			t.Run(language+" "+isolation, func(t *testing.T) {
 				t.Parallel()
 				d := suite.Start(t, static(1)+"runner = "+language+"\nrunner.isolation = "+isolation+
-					"\nrunner.path[] = {{WWW}}/lib\nrequest_terminate_timeout = 2s\n")
+					"\nrunner.path[] = {{WWW}}/lib\nrequest_terminate_timeout = 5s\n")
 				for name, text := range hanging {
 					d.File(name, text)
 				}
@@ -81,7 +80,7 @@ func TestBadScripts(t *testing.T) {
 func (s badScript) test(t *testing.T, d *harness.Daemon) {
 	d.File("x", strings.ReplaceAll(s.text, "{{WWW}}", d.WWW))
 	for range 2 { // compiled by the worker, then known
-		res, err := d.TryWithin(20*time.Second, harness.Request{Path: "/x"})
+		res, err := d.Try(harness.Request{Path: "/x"})
 		if err != nil || res.Status != s.status {
 			t.Errorf("got %d %q, %v, stderr %q, want status %d", res.Status, res.Body, err, res.Stderr, s.status)
 		}
