@@ -15,7 +15,7 @@ my %numbers = (
     s390x       => { recvmsg => 372, prctl => 172 },
 );
 my ($machine) = $Config::Config{archname} =~ /^(\w+)/;
-my $number = $numbers{$machine} || {};
+my ($recvmsg, $prctl) = @{ $numbers{$machine} || {} }{qw(recvmsg prctl)};
 
 use constant {
     PR_SET_PDEATHSIG       => 1,
@@ -23,12 +23,12 @@ use constant {
     MSG_CMSG_CLOEXEC       => 0x40000000,
 };
 
-sub can_receive_descriptors { defined $number->{recvmsg} }
+sub can_receive_descriptors { defined $recvmsg }
 
 # prctl sets an option of the process where that is known how.
 sub prctl {
     my ($option, $value) = @_;
-    syscall($number->{prctl}, $option, $value, 0, 0, 0) if $number->{prctl};
+    syscall($prctl, $option, $value, 0, 0, 0) if $prctl;
 }
 
 # The arguments of recvmsg: C structures that point to each other, and to two
@@ -41,15 +41,15 @@ my $msghdr    = pack 'x[P] L x![P] P L! P L! i x![P]', 0, $iovec, 1, $ancillary,
 # receive reads from a socket, as sysread does, and returns the data and the
 # descriptors that came with it; undef is an error, told in $!.
 sub receive {
-    my ($fd) = @_;
-    my $header = $msghdr;    # the kernel writes its results into it
-    my $n = syscall($number->{recvmsg}, $fd, $header, MSG_CMSG_CLOEXEC);
-    return if $n < 0;
-    my (undef, undef, undef, undef, $length) = unpack 'x[P] L x![P] L! L! L! L!', $header;
-    my @descriptors;
-    if ($length) {
-        my ($size) = unpack 'L!', $ancillary;
-        @descriptors = unpack 'l*', substr $ancillary, 16, $size - 16;
+    my ($socket) = @_;
+    if (!$recvmsg) {
+        my $read;
+        return defined sysread($socket, $read, length $data) ? $read : ();
     }
-    return (substr($data, 0, $n), @descriptors);
+    my $header = $msghdr;    # the kernel writes its results into it
+    my $n = syscall($recvmsg, fileno $socket, $header, MSG_CMSG_CLOEXEC);
+    return if $n < 0;
+    return substr $data, 0, $n if !unpack 'x[P L] x![P] x[P L! P] L!', $header;
+    my $size = unpack 'L!', $ancillary;
+    return (substr($data, 0, $n), unpack 'l*', substr $ancillary, 16, $size - 16);
 }

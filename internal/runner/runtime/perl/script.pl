@@ -78,6 +78,8 @@ sub compile {
     my $file = $path =~ s/["\n]/_/gr;
 
     my $ends  = @{ ends() };
+    my $inc   = join "\0", @INC;
+    local @INC = @INC;
     my $error = do {
         local ($^W, $@) = ($self->{warn}, '');
         local $SIG{__WARN__} = \&warning;
@@ -86,7 +88,7 @@ sub compile {
         $@;
     };
     # What the script's "use" statements have set is true for each run of it.
-    $self->{inc}      = [@INC];
+    $self->{inc}      = [@INC] if join("\0", @INC) ne $inc;
     $self->{die_hook} = $SIG{__DIE__};
     Anyfpm::Libraries::compiled($self);
     $self->{end}      = take_ends(@{ ends() } - $ends, $file);

@@ -5,7 +5,8 @@ use strict;
 use warnings;
 use POSIX ();
 
-my (%env, @inc, @signals, $handlers, $umask);
+my (%env, @inc, $inc, @signals, $handlers, $umask);
+my $no_signals = POSIX::SigSet->new;
 
 # begin remembers what the process was started with.
 sub begin { %env = %ENV }
@@ -13,6 +14,7 @@ sub begin { %env = %ENV }
 # save remembers how the process should be between two requests.
 sub save {
     @inc      = @INC;
+    $inc      = join "\0", @INC;
     @signals  = grep { !/^(?:KILL|STOP|__.*)$/ } keys %SIG;
     $handlers = handlers();
     $umask    = umask;
@@ -26,18 +28,34 @@ sub handlers {
     join ',', @SIG{@signals};
 }
 
-# environment returns the process's own environment, below that of a request.
-sub environment { %env }
+# set_environment makes the environment that of the start and a request's on
+# top. Assigning a variable is what costs time, so it is done to those that
+# differ.
+sub set_environment {
+    my %wanted = (%env, @_);
+    no warnings 'uninitialized';
+    my @changed = grep { $ENV{$_} ne $wanted{$_} or !defined $ENV{$_} } keys %wanted;
+    @ENV{@changed} = @wanted{@changed};
+    delete @ENV{ grep { !exists $wanted{$_} } keys %ENV } if keys %ENV > keys %wanted;
+}
+
+# add_environment does so in a process that serves just one request.
+sub add_environment {
+    for (my $i = 0; $i < @_; $i += 2) {
+        $ENV{ $_[$i] } = $_[ $i + 1 ];
+    }
+}
 
 # restore puts everything back but the environment and the working directory.
+# It returns the tail of the response.
 sub restore {
     alarm 0;
     restore_handlers() if handlers() ne $handlers;
-    @SIG{qw(__WARN__ __DIE__)} = ();
-    POSIX::sigprocmask(POSIX::SIG_SETMASK(), POSIX::SigSet->new);
+    @SIG{qw(__WARN__ __DIE__)} = () if defined $SIG{__WARN__} or defined $SIG{__DIE__};
+    POSIX::sigprocmask(POSIX::SIG_SETMASK(), $no_signals);
     umask $umask;
-    @INC = @inc;
-    Anyfpm::Stdio::restore();
+    @INC = @inc if join("\0", @INC) ne $inc;
+    return Anyfpm::Stdio::restore();
 }
 
 sub restore_handlers {

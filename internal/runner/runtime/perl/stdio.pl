@@ -7,20 +7,38 @@ use warnings;
 use Fcntl ();
 use POSIX ();
 
+# Commands of fcntl on Linux, which Fcntl does not know.
+use constant { F_DUPFD_CLOEXEC => 1030, F_GETPIPE_SZ => 1032 };
+
 my @handles = (\*STDIN, \*STDOUT, \*STDERR);
 my @modes   = ('<&=', '>&=', '>&=');
-my @layers  = map { join ',', PerlIO::get_layers($_) } @handles;
-my @saved;         # handles of what the descriptors are between requests
+my $usual   = describe();
+my $utf8    = $usual =~ /utf8/;
+my @saved;                 # copies of what the descriptors are between requests
+my $response;              # what descriptor 1 is then
+my ($source, $sink);       # the ends of a pipe for the tail of a response
+my $tail = '';
 my $stdin_used;
 
 # save remembers what the descriptors are between requests.
 sub save {
-    for my $handle (@handles) {
-        my $number = fcntl $handle, Fcntl::F_DUPFD(), 100 or die "anyfpm: cannot duplicate a descriptor: $!\n";
-        open my $copy, '+<&=', $number or die "anyfpm: cannot open descriptor $number: $!\n";
-        fcntl $copy, Fcntl::F_SETFD(), Fcntl::FD_CLOEXEC();
-        push @saved, $copy;
-    }
+    @saved    = map { duplicate($_) } @handles;
+    $response = identity();
+    pipe my $out, my $in or die "anyfpm: cannot make a pipe: $!\n";
+    # A user who has many pipes gets small ones. This one must hold all that
+    # STDOUT's buffer does.
+    return if fcntl($in, F_GETPIPE_SZ, 0) < 8192;
+    fcntl $out, Fcntl::F_SETFL(), Fcntl::O_NONBLOCK();
+    ($source, $sink) = (duplicate($out), duplicate($in));
+}
+
+# identity tells what descriptor 1 is.
+sub identity { join ':', (stat STDOUT)[0, 1] }
+
+# duplicate returns a copy of a descriptor above those that programs use.
+sub duplicate {
+    my ($handle) = @_;
+    return fcntl($handle, F_DUPFD_CLOEXEC, 100) || die "anyfpm: cannot duplicate a descriptor: $!\n";
 }
 
 # set_stdin makes descriptor fd standard input.
@@ -48,14 +66,13 @@ sub set_stdin_to {
     set_stdin(POSIX::dup(fileno $file));
 }
 
-# flush writes out what Perl has buffered.
+# flush writes out what Perl has buffered; setting $| is what does that.
 sub flush {
-    for my $handle (*STDOUT, *STDERR) {
-        next if !defined fileno $handle;
-        my $selected = select $handle;
-        local $| = 1;    # setting it is what flushes
-        select $selected;
-    }
+    my $selected = select STDERR;
+    $| = 0 if !$|++;
+    select STDOUT;
+    $| = 0 if !$|++;
+    select $selected;
 }
 
 # finish points standard output to nowhere, once the response is over.
@@ -65,26 +82,34 @@ sub finish {
     POSIX::dup2(fileno $nowhere, 1);
 }
 
-# restore puts back the descriptors, and the handles that were changed.
+# restore writes out what Perl has buffered, and puts back the descriptors and
+# the handles that were changed. It returns the tail of the response: what was
+# in STDOUT's buffer, where that is known to be small and to belong there.
 sub restore {
-    my @changed = grep { !unchanged($_) || $_ == 0 && $stdin_used } 0 .. 2;
-    close $handles[$_] for @changed;    # also drops what is left of an old body
-    POSIX::dup2(fileno $saved[$_], $_) for 0 .. 2;
-    reopen($_) for @changed;
-    $stdin_used = 0;
+    my $now      = describe();
+    my $has_tail = $sink && ($now eq $usual || $now =~ /,1,unix,perlio(?:,utf8)?,2,/) && identity() eq $response;
+    POSIX::dup2($sink, 1) if $has_tail;
     select STDERR;
+    $| = 1;    # writes
     $| = 0;
     select STDOUT;
+    $| = 1;
     $| = 0;
+    $tail = '' if !$has_tail or !POSIX::read($source, $tail, 65536);
+    my @changed = $now ne $usual ? 0 .. 2 : $stdin_used ? 0 : ();
+    close $handles[$_] for @changed;    # also drops what is left of an old body
+    POSIX::dup2($saved[$_], $_) for 0 .. 2;
+    reopen($_) for @changed;
+    $stdin_used = 0;
+    return $tail;
 }
 
-sub unchanged {
-    my ($fd) = @_;
-    my $handle = $handles[$fd];
-    return
-           !tied *$handle
-        && (fileno($handle) // -1) == $fd
-        && join(',', PerlIO::get_layers($handle)) eq $layers[$fd];
+# describe returns a text that changes with the handles.
+sub describe {
+    return 'tied' if tied *STDIN or tied *STDOUT or tied *STDERR;
+    no warnings 'uninitialized';    # of one that is closed
+    return join ',', fileno STDIN, PerlIO::get_layers(STDIN), fileno STDOUT, PerlIO::get_layers(STDOUT),
+        fileno STDERR, PerlIO::get_layers(STDERR);
 }
 
 sub reopen {
@@ -92,5 +117,5 @@ sub reopen {
     my $handle = $handles[$fd];
     untie *$handle;
     open $handle, $modes[$fd], $fd or die "anyfpm: cannot reopen descriptor $fd: $!\n";
-    binmode $handle, ':utf8' if $layers[$fd] =~ /utf8/;
+    binmode $handle, ':utf8' if $utf8;
 }

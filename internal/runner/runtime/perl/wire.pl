@@ -36,27 +36,19 @@ sub take_descriptors { splice @descriptors, 0, $_[0] }
 # receive returns the type and the content of the next message. The end of
 # the stream is the end of the process.
 sub receive {
-    my $data = length $rest ? $rest : more();
-    $data .= more() while length $data < 5;
-    my ($length, $type) = unpack 'N a', $data;
-    $data .= more() while length $data < 4 + $length;
-    $rest = substr $data, 4 + $length;
-    return ($type, substr $data, 5, $length - 1);
+    $rest .= more() while length $rest < 5;
+    my ($length, $type) = unpack 'N a', $rest;
+    $rest .= more() while length $rest < 4 + $length;
+    my $content = substr $rest, 5, $length - 1;
+    substr $rest, 0, 4 + $length, '';
+    return ($type, $content);
 }
 
 sub more {
-    my $data;
-    do {
-        my @received;
-        if (Anyfpm::Linux::can_receive_descriptors()) {
-            ($data, @received) = Anyfpm::Linux::receive(3);
-        }
-        else {
-            $data = undef unless defined sysread $socket, $data, 32768;
-        }
-        push @descriptors, @received;
-    } until defined $data or !$!{EINTR};
+    my ($data, @received);
+    do { ($data, @received) = Anyfpm::Linux::receive($socket) } until defined $data or !$!{EINTR};
     CORE::exit(0) if !length($data // '');
+    push @descriptors, @received;
     return $data;
 }
 
@@ -80,8 +72,8 @@ sub hello {
     put('H', $content);
 }
 
-# end ends the request. Its response is on descriptor 1.
-sub end { put('E', pack 'CC', $_[0], $_[1]) }
+# end ends the request with an exit status and the tail of its response.
+sub end { put('E', pack 'CCa*', @_) }
 
 # finish ends the response; the request goes on.
 sub finish { put('F', pack 'CC', $_[0], 0) }

@@ -6,7 +6,7 @@ use warnings;
 use POSIX ();
 
 our $pid;
-my ($title, $once, $running, $exited, $finished, $status, $flags);
+my ($once, $name, $script, $running, $exited, $finished, $status, $flags);
 
 # exit ends the request and not the worker.
 BEGIN {
@@ -35,26 +35,14 @@ $INC{'Anyfpm.pm'} = 'anyfpm/worker.pl';
 
 sub serve {
     my ($type, $content) = @_;
-    $flags    = Anyfpm::Wire::DRAIN_STDOUT | Anyfpm::Wire::DRAIN_STDERR;
-    $status   = 0;
-    $finished = 0;
-    my ($path, @arguments) = set_up($type, $content);
-    my $script;
-    guard(sub {
-        my $directory = $path =~ s{/[^/]*\z}{}r;
-        chdir $directory or die "Can't chdir to $directory: $!\n";
-        ($script, my $compiled) = Anyfpm::Script::load($path);
-        $flags |= Anyfpm::Wire::COMPILED if $compiled;
-        run($script, @arguments);
-    });
+    ($flags, $status, $finished, $script) = (Anyfpm::Wire::DRAIN_STDOUT | Anyfpm::Wire::DRAIN_STDERR, 0, 0);
+    guard(\&request, set_up($type, $content));
     end_block($_) for $script ? @{ $script->{end} } : ();
-    leave($script) if $once or $$ != $pid;
+    leave() if $once or $$ != $pid;
     $script->reset if $script;
-    Anyfpm::Stdio::flush();
-    Anyfpm::State::restore();
-    $0 = $title;
+    my $tail = Anyfpm::State::restore();
     $flags |= Anyfpm::Wire::RETIRE if Anyfpm::State::children();
-    Anyfpm::Wire::end($flags, $status);
+    Anyfpm::Wire::end($flags, $status, $tail);
 }
 
 # set_up makes the request's standard input and environment, and returns the
@@ -72,19 +60,23 @@ sub set_up {
     my ($path, $count, @fields) = split /\0/, $content, -1;
     pop @fields;    # what follows the last NUL
     my @arguments = splice @fields, 0, $count;
-    %ENV = (Anyfpm::State::environment(), @fields);
-    $0 = $path;
+    $once ? Anyfpm::State::add_environment(@fields) : Anyfpm::State::set_environment(@fields);
+    $name = $path;
     return ($path, @arguments);
 }
 
-# run runs a script with Perl's special variables as at its start.
-sub run {
-    my ($script, @arguments) = @_;
+# request runs a script with Perl's special variables as at its start.
+sub request {
+    my ($path, @arguments) = @_;
+    my $directory = substr $path, 0, rindex($path, '/') || 1;
+    chdir $directory or die "Can't chdir to $directory: $!\n";
+    ($script, my $compiled) = Anyfpm::Script::load($path);
+    $flags |= Anyfpm::Wire::COMPILED if $compiled;
     local ($_, $@);
     local ($/, $\, $,, $", $;) = ("\n", undef, undef, ' ', "\034");
     local $^W = $script->{warn};
-    local @INC = @{ $script->{inc} };
-    @SIG{qw(__WARN__ __DIE__)} = @$script{qw(warn_hook die_hook)};
+    @INC = @{ $script->{inc} } if $script->{inc};
+    @SIG{qw(__WARN__ __DIE__)} = @$script{qw(warn_hook die_hook)} if $script->{warn_hook} or $script->{die_hook};
     @ARGV = @arguments;
     $^T = time;
     if (defined $script->{data}) {
@@ -95,14 +87,14 @@ sub run {
     $script->{code}->();
 }
 
-# guard calls code as the interpreter calls a program: exit ends it, and what
+# guard calls a sub as the interpreter calls a program: exit ends it, and what
 # it dies of is told on STDERR and makes the exit status.
 sub guard {
-    my ($code) = @_;
+    my $code = shift;
     my $error;
     ($exited, $running) = (0, 1);
     ANYFPM_REQUEST: {
-        eval { $code->(); 1 } or $error = $@;
+        eval { $code->(@_); 1 } or $error = $@;
     }
     $running = 0;
     return if $exited or !defined $error;
@@ -124,7 +116,6 @@ sub end_block {
 
 # leave ends the process: one that serves once, or that a script has forked.
 sub leave {
-    my ($script) = @_;
     my $ends = Anyfpm::Script::ends();
     end_block(\$_) for @$ends;
     @$ends = ();
@@ -135,12 +126,13 @@ sub leave {
         no warnings 'exec';
         exec { '/' } '/';    # writes out what is in open files, and fails
     }
-    Anyfpm::Wire::end($flags | Anyfpm::Wire::RETIRE, $status);
+    Anyfpm::Wire::end($flags | Anyfpm::Wire::RETIRE, $status, '');
     POSIX::_exit(0);
 }
 
 my $settings = Anyfpm::Wire::start();
-$0 = $title = "anyfpm: pool $settings->{pool}";
+$0    = "anyfpm: pool $settings->{pool}";
+*0    = \$name;    # from now on a plain variable: changing the title costs two system calls a request
 $once = $settings->{isolation} eq 'fork';
 unshift @INC, grep { length } split /\n/, $settings->{path};
 for my $module (grep { length } split /\n/, $settings->{preload}) {
