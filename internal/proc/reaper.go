@@ -206,7 +206,7 @@ func (r *Reaper) finish(c child, exited func(Exit)) {
 	r.mu.Lock()
 	r.starting--
 	exit, early := r.early[c.pid]
-	if c.pidfd >= 0 && (early || r.watch(c.pidfd) != nil) {
+	if c.pid != 0 && c.pidfd >= 0 && (early || r.watch(c.pidfd) != nil) {
 		_ = unix.Close(c.pidfd)
 		c.pidfd = -1
 	}

@@ -73,12 +73,9 @@ func (s *Spec) args() []string {
 	return s.Args
 }
 
-// A child is a process that has just started. pidfd is -1 if none was asked
-// for or it cannot be had.
+// A child is a process that has just started, its pid 0 if it could not. pidfd
+// is -1 if none was asked for or it cannot be had.
 type child struct{ pid, pidfd int }
-
-// noChild is what a start that failed leaves.
-var noChild = child{0, -1}
 
 // start runs the program and returns its process once it executes.
 func (s *Spec) start(files filesLimit, watch bool) (child, error) {
@@ -87,11 +84,11 @@ func (s *Spec) start(files filesLimit, watch bool) (child, error) {
 		return c, nil
 	}
 	if !errors.Is(err, errNoVfork) {
-		return noChild, explain(s, err)
+		return child{}, explain(s, err)
 	}
 	pid, err := s.forkExec()
 	if err != nil {
-		return noChild, explain(s, err)
+		return child{}, explain(s, err)
 	}
 	for _, l := range s.Limits {
 		limit := unix.Rlimit{Cur: l.Value, Max: l.Value}

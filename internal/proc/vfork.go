@@ -68,7 +68,7 @@ var errNoVfork = errors.New("no vfork")
 // closed. For a CGI script that is a tenth of what starting it costs.
 func (s *Spec) vforkExec(files filesLimit, watch bool) (c child, err error) {
 	if !canVfork || files.raised && files.born == nil {
-		return noChild, errNoVfork
+		return child{}, errNoVfork
 	}
 	b := &birth{all: ^uint64(0), steps: make([]step, 0, 16), pidfd: -1}
 	b.clone.flags = unix.CLONE_VM | unix.CLONE_VFORK | unix.CLONE_CLEAR_SIGHAND
@@ -78,13 +78,13 @@ func (s *Spec) vforkExec(files filesLimit, watch bool) (c child, err error) {
 	}
 	b.clone.exitSignal = uint64(syscall.SIGCHLD)
 	if b.path, err = syscall.BytePtrFromString(s.Path); err != nil {
-		return noChild, err
+		return child{}, err
 	}
 	if b.args, err = syscall.SlicePtrFromStrings(s.args()); err != nil {
-		return noChild, err
+		return child{}, err
 	}
 	if b.env, err = syscall.SlicePtrFromStrings(s.Env); err != nil {
-		return noChild, err
+		return child{}, err
 	}
 	switch {
 	case s.Setsid:
@@ -97,7 +97,7 @@ func (s *Spec) vforkExec(files filesLimit, watch bool) (c child, err error) {
 	}
 	if s.Dir != "" {
 		if b.dir, err = syscall.BytePtrFromString(s.Dir); err != nil {
-			return noChild, err
+			return child{}, err
 		}
 		b.must(unix.SYS_CHDIR, uintptr(unsafe.Pointer(b.dir)))
 	}
@@ -196,9 +196,9 @@ func (b *birth) result(r uintptr) (child, error) {
 	if r >= firstErrno {
 		switch errno := syscall.Errno(-r); errno {
 		case syscall.ENOSYS, syscall.EINVAL, syscall.EPERM:
-			return noChild, errNoVfork
+			return child{}, errNoVfork
 		default:
-			return noChild, errno
+			return child{}, errno
 		}
 	}
 	if b.errno == 0 {
@@ -209,7 +209,7 @@ func (b *birth) result(r uintptr) (child, error) {
 	}
 	for { // the child that could not execute its program
 		if _, err := syscall.Wait4(int(r), nil, 0, nil); err != syscall.EINTR {
-			return noChild, syscall.Errno(b.errno)
+			return child{}, syscall.Errno(b.errno)
 		}
 	}
 }
