@@ -34,7 +34,8 @@ sub preload {
     return if has_begin($source);
     my ($script) = eval { load($path) };
     $script->{used} = 0 if $script;
-    Anyfpm::Stdio::flush();    # what a module has printed is in no response
+    Anyfpm::State::set_environment();    # a module may have changed it, for all children
+    Anyfpm::Stdio::flush();              # what a module has printed is in no response
 }
 
 # forget frees a script.
