@@ -83,16 +83,16 @@ sub compile {
     local @INC = @INC;
     my $error = do {
         local ($^W, $@) = ($self->{warn}, '');
-        local $SIG{__WARN__} = \&warning;
+        local @SIG{qw(__WARN__ __DIE__)} = (\&warning);
         Anyfpm::evaluate(qq(package Anyfpm::Script::$package; sub __anyfpm {\n#line 1 "$file"\n$source\n}));
         $self->{warn_hook} = $SIG{__WARN__} if $SIG{__WARN__} != \&warning;
+        $self->{die_hook}  = $SIG{__DIE__};
         $@;
     };
     # What the script's "use" statements have set is true for each run of it.
-    $self->{inc}      = [@INC] if join("\0", @INC) ne $inc;
-    $self->{die_hook} = $SIG{__DIE__};
+    $self->{inc} = [@INC] if join("\0", @INC) ne $inc;
     Anyfpm::Libraries::compiled($self);
-    $self->{end}      = take_ends(@{ ends() } - $ends, $file);
+    $self->{end} = take_ends(@{ ends() } - $ends, $file);
     die $error if $error ne '';
 
     no strict 'refs';
