@@ -38,7 +38,6 @@ const (
 	readInterest  = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
 	writeInterest = readInterest | unix.EPOLLOUT
 	batch         = 256
-	unbounded     = time.Duration(-1)
 )
 
 // slot is what the loop knows of one descriptor number. The generation tells
@@ -68,9 +67,9 @@ type Loop struct {
 	left    atomic.Bool // something of posted waits for a turn
 	asleep  atomic.Bool // it takes notify to be looked at
 
-	got      int           // events that a wait found
-	failed   error         // or why it could not
-	deadline time.Duration // of file
+	got      int       // events that a wait found
+	failed   error     // or why it could not
+	deadline time.Time // of file, zero without
 	stop     atomic.Bool
 
 	// AfterBatch, when set, is called after the handlers, timers and posted
@@ -94,7 +93,7 @@ func New() (*Loop, error) {
 	}
 	l := &Loop{
 		epoll: ep, file: os.NewFile(uintptr(ep), "epoll"),
-		wake: wake, start: time.Now(), events: make([]unix.EpollEvent, batch), deadline: unbounded,
+		wake: wake, start: time.Now(), events: make([]unix.EpollEvent, batch),
 	}
 	if l.waiter, err = l.file.SyscallConn(); err != nil {
 		l.Close()
@@ -331,15 +330,13 @@ func (l *Loop) poll() (int, error) {
 // setDeadline bounds the next wait by the first timer.
 func (l *Loop) setDeadline() error {
 	var at time.Time
-	deadline := unbounded
 	if len(l.timers) > 0 {
-		deadline = l.timers[0].at
-		at = l.start.Add(deadline)
+		at = l.start.Add(l.timers[0].at)
 	}
-	if deadline == l.deadline {
+	if at == l.deadline { // to tell the runtime costs more than the rest of a turn
 		return nil
 	}
-	l.deadline = deadline
+	l.deadline = at
 	if err := l.file.SetReadDeadline(at); err != nil {
 		return fmt.Errorf("cannot set the time to wait: %w", err)
 	}

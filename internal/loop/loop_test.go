@@ -270,6 +270,20 @@ func TestSkip(t *testing.T) {
 	}
 }
 
+// Skipped time brings forward what the loop already sleeps for.
+func TestSkipBringsForward(t *testing.T) {
+	l := run(t)
+	fired := make(chan struct{})
+	ready := make(chan struct{})
+	l.Post(func() {
+		l.Set(NewTimer(func() { close(fired) }), l.Now()+time.Hour+20*time.Millisecond)
+		l.Post(func() { close(ready) })
+	})
+	<-ready
+	l.Post(func() { l.Skip(time.Hour) }) // it may sleep for the hour by now
+	<-fired
+}
+
 func TestTimeout(t *testing.T) {
 	for _, test := range []struct{ at, now, want time.Duration }{
 		{0, 0, 0}, {1, 0, 1}, {time.Second, 2 * time.Second, 0}, {100 * time.Hour, time.Hour, 99 * time.Hour},
