@@ -110,7 +110,7 @@ func TestAdoptedChild(t *testing.T) {
 		t.Error("it is not the reaper's")
 	}
 	for len(exits) == 0 {
-		r.reapAll()
+		r.Reap()
 	}
 	if got := <-exits; got != pid {
 		t.Errorf("the exit of %d was reported", got)

@@ -76,7 +76,7 @@ func (r *Reaper) Run(ctx context.Context) error {
 	signal.Notify(deaths, syscall.SIGCHLD)
 	defer signal.Stop(deaths)
 	for {
-		r.reapAll()
+		r.Reap()
 		select {
 		case <-deaths:
 		case <-ctx.Done():
@@ -116,7 +116,7 @@ func (r *Reaper) Thaw() {
 	r.gate.Lock()
 	r.frozen = false
 	r.gate.Unlock()
-	r.reapAll()
+	r.Reap()
 }
 
 // Watch has the caller told by the kernel itself of each end of a child, where
@@ -141,9 +141,7 @@ func (r *Reaper) Watch(watch func(pidfd int) error) (stop func(), err error) {
 
 // Reap reports the children that have ended, on this goroutine, and tells
 // whether there are others.
-func (r *Reaper) Reap() (others bool) { return r.reapAll() }
-
-func (r *Reaper) reapAll() (others bool) {
+func (r *Reaper) Reap() (others bool) {
 	r.gate.Lock()
 	defer r.gate.Unlock()
 	for !r.frozen {
