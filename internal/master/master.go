@@ -15,7 +15,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/anyfpm/anyfpm/internal/config"
-	"github.com/anyfpm/anyfpm/internal/control"
 	"github.com/anyfpm/anyfpm/internal/listen"
 	"github.com/anyfpm/anyfpm/internal/logfile"
 	"github.com/anyfpm/anyfpm/internal/loop"
@@ -285,41 +284,6 @@ func (m *Master) start() {
 	}
 }
 
-// setTitle makes ps show the service; in php-fpm's place as scripts look for it.
-func (m *Master) setTitle() {
-	name := "anyfpm"
-	if m.opts.PHP {
-		name = "php-fpm"
-	}
-	m.opts.SetTitle(fmt.Sprintf("%s: master process (%s)", name, m.cfg.Path))
-}
-
-func (m *Master) announceRunning() {
-	logfile.Printf(m.log, logfile.LevelNotice, "fpm is running, pid %d", os.Getpid())
-}
-
-func (m *Master) announceReady() {
-	if m.phase != phaseRunning {
-		return
-	}
-	logfile.Printf(m.log, logfile.LevelNotice, "ready to handle connections")
-	m.announced = true
-	m.tellAnnounced()
-	m.notify.ready()
-	m.monitor.start()
-	m.monitor.announce()
-}
-
-// tellAnnounced tells the supervisors that are ready that the log says so.
-func (m *Master) tellAnnounced() {
-	for _, p := range m.pools {
-		if s := p.current; s != nil && s.state == supervisorReady && !s.announced {
-			s.announced = true
-			s.tell(&control.Announced{})
-		}
-	}
-}
-
 // release gives back what prepare took, but for the sockets of pools.
 func (m *Master) release() {
 	m.operator.close()
@@ -398,49 +362,4 @@ func (m *Master) closeUnused() {
 // ours tells the sockets of the master itself from those of pools.
 func (m *Master) ours(s *listen.Socket) bool {
 	return m.operator != nil && m.operator.socket == s || m.metrics != nil && m.metrics.socket == s || slices.Contains(m.resting, s)
-}
-
-// killOrphans ends what dead supervisors left behind, and then calls done on
-// the loop.
-func (m *Master) killOrphans(done func()) {
-	log := m.log
-	m.cleaning++
-	m.helpers.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), orphanPatience)
-		defer cancel()
-		if err := m.starter.KillOrphans(ctx, m.wasBorn); err != nil {
-			log.Error("orphans of a supervisor are left", "err", err)
-		}
-		m.loop.Post(func() {
-			m.cleaning--
-			done()
-			m.checkSuspended()
-		})
-	})
-}
-
-// killLeftovers makes sure that nothing outlives the service.
-func (m *Master) killLeftovers() {
-	ctx, cancel := context.WithTimeout(context.Background(), orphanPatience)
-	defer cancel()
-	if err := m.starter.KillOrphans(ctx, m.wasBorn); err != nil {
-		m.log.Error("processes are left", "err", err)
-	}
-}
-
-func (m *Master) wasBorn(pid int) bool { return m.born[pid] }
-
-// orphanEnded takes the end of a process that is no supervisor. It is called
-// by the reaper.
-func (m *Master) orphanEnded(exit proc.Exit) {
-	m.loop.Post(func() {
-		switch {
-		case !m.born[exit.PID]:
-			logfile.Printf(m.log, logfile.LevelDebug, "orphan %d ended %s", exit.PID, how(exit))
-		case os.Getpid() == 1:
-			logfile.Printf(m.log, logfile.LevelDebug, "unknown child (%d) exited %s - most likely an orphan process (master process is the init process)", exit.PID, how(exit))
-		default:
-			logfile.Printf(m.log, logfile.LevelWarning, "unknown child (%d) exited %s - potentially a bug or pre exec child (e.g. s6-notifyoncheck)", exit.PID, how(exit))
-		}
-	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
 	"os"
@@ -57,13 +56,6 @@ type session struct {
 	loop    *loop.Loop
 	// reapAside has the loop reap no more.
 	reapAside func()
-}
-
-// A batch of connections, and what to post to the loop when they are sent.
-type batch struct {
-	message control.Connections
-	fds     []int
-	done    func()
 }
 
 // Main runs the supervisor of one pool. fd is the control socket, over which
@@ -150,35 +142,6 @@ func (s *session) refuse(reason string) error {
 	return errors.New(reason)
 }
 
-func (s *session) openLogs() error {
-	level, err := logfile.ParseLevel(s.start.Global.LogLevel)
-	if err != nil {
-		return err
-	}
-	var out io.Writer = os.Stderr
-	opts := logfile.HandlerOptions{Level: level, Limit: s.start.Global.LogLimit, Origin: level <= slog.LevelDebug}
-	if fd, ok := s.fds[control.FDErrorLog]; ok {
-		s.errors = logfile.FromFD(fd)
-		s.errors.Watch(nil, func(lines uint64) { logfile.Regained(s.log, lines) })
-		out, s.lostErrors = s.errors, s.errors.Dropped
-	} else if strings.EqualFold(s.start.Global.ErrorLog, "syslog") {
-		opts.Syslog = true
-		// Without a daemon the messages are lost until there is one.
-		syslog, _ := logfile.NewSyslog(logfile.SyslogOptions{
-			Ident: s.start.Global.SyslogIdent, Facility: s.start.Global.SyslogFacility, Level: level,
-		})
-		out, s.lostErrors = syslog, syslog.Dropped
-	}
-	s.log = slog.New(logfile.NewHandler(out, opts)).With("pool", s.start.Pool.Name)
-	return nil
-}
-
-func (s *session) closeLogs() {
-	if s.errors != nil {
-		_ = s.errors.Close()
-	}
-}
-
 // run sets the pool up, serves it and cleans up behind it.
 func (s *session) run() error {
 	pool := &s.start.Pool
@@ -259,28 +222,6 @@ func (s *session) run() error {
 	return l.Run()
 }
 
-// openPoolLogs has the supervisor write the logs that the pool is to have, also
-// to files that cannot be opened now.
-func (s *session) openPoolLogs() error {
-	if s.start.Pool.AccessLog != "" {
-		if err := s.sup.OpenAccessLog(s.logFD(control.FDAccessLog)); err != nil {
-			return err
-		}
-	}
-	if s.start.Pool.Slowlog != "" {
-		s.sup.OpenSlowlog(s.logFD(control.FDSlowlog))
-	}
-	return nil
-}
-
-// logFD is the descriptor of that name, or -1.
-func (s *session) logFD(name string) int {
-	if fd, ok := s.fds[name]; ok {
-		return fd
-	}
-	return -1
-}
-
 // connectGauges hands the supervisor what it cannot get by itself. kills is
 // nil if there is a reason, uncounted, why the system does not count them.
 func (s *session) connectGauges(kills *usage.OOM, uncounted error) {
@@ -354,85 +295,6 @@ func (s *session) handle(m control.Message, fds []int) {
 		s.sup.setLimit(m.Workers)
 	}
 	closeAll(fds)
-}
-
-// reopen goes on in new log files.
-func (s *session) reopen(names []string, fds []int) {
-	for i, name := range names {
-		switch {
-		case i >= len(fds):
-		case name == control.FDErrorLog && s.errors != nil:
-			s.errors.Swap(fds[i])
-		case name == control.FDAccessLog && s.sup.access != nil:
-			s.sup.access.swap(fds[i])
-		case name == control.FDSlowlog && s.sup.slowlog != nil:
-			s.sup.slowlog.out.Swap(fds[i])
-		default:
-			closeAll(fds[i : i+1])
-		}
-	}
-}
-
-// send sends what the loop has to say; it may have to wait for the master.
-func (s *session) send() {
-	for {
-		var err error
-		select {
-		case m, more := <-s.out:
-			if !more {
-				return
-			}
-			err = s.master.Send(m)
-		case b := <-s.batches:
-			err = s.master.Send(&b.message, b.fds...)
-			closeAll(b.fds) // the other generation has its own
-			s.loop.Post(b.done)
-		}
-		if err != nil {
-			for range s.out { // the master is gone; receive knows
-			}
-			return
-		}
-	}
-}
-
-// tell queues a message without waiting. The queue is longer than a master
-// that reads at all lets it become.
-func (s *session) tell(m control.Message) {
-	select {
-	case s.out <- m:
-	default:
-		s.log.Warn("the master does not read, a message to it is lost")
-	}
-}
-
-// Ready implements Events.
-func (s *session) Ready() { s.tell(&control.Ready{}) }
-
-// Failed implements Events.
-func (s *session) Failed(reason string) { s.tell(&control.Failed{Reason: reason}) }
-
-// Quiet implements Events.
-func (s *session) Quiet() { s.tell(&control.Quiet{}) }
-
-// Crashed implements Events.
-func (s *session) Crashed(pid int, sig syscall.Signal) {
-	s.tell(&control.WorkerExited{PID: pid, Signal: int(sig)})
-}
-
-// Usage implements Events.
-func (s *session) Usage(workers, wanted int) {
-	s.tell(&control.Usage{Workers: workers, Wanted: wanted})
-}
-
-// Status implements Events.
-func (s *session) Status(id uint64, status []byte) {
-	s.tell(&control.Snapshot{ID: id, Status: status})
-}
-
-// HandOver implements Events. The Supervisor waits for done before the next.
-func (s *session) HandOver(list []control.Connection, fds []int, done func()) {
-	s.batches <- batch{message: control.Connections{List: list}, fds: fds, done: done}
 }
 
 // killLeftovers ends all processes of the pool, those included that scripts
