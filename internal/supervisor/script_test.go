@@ -141,9 +141,9 @@ func TestSlowClientHoldsScriptBack(t *testing.T) {
 
 func TestStderr(t *testing.T) {
 	g := start(t, defaults())
-	script := g.script("s", "#!/bin/sh\necho early >&2\necho Content-Type: text/plain\necho\necho late >&2\nhead -c 20000000 /dev/zero | tr '\\0' '\\n' >&2\necho body\n")
+	script := g.script("s", "#!/bin/sh\necho early >&2\necho Content-Type: text/plain\necho\necho late >&2\nhead -c 100000000 /dev/zero | tr '\\0' '\\n' >&2\necho body\n")
 	got := g.get(params(script), "")
-	if !strings.HasPrefix(got.stderr, "early\nlate\n") || len(got.stderr) != 20000011 {
+	if !strings.HasPrefix(got.stderr, "early\nlate\n") || len(got.stderr) != 100000011 {
 		t.Errorf("stderr: %d bytes, begins %.20q", len(got.stderr), got.stderr)
 	}
 	if !strings.HasSuffix(got.stdout, "body\n") {

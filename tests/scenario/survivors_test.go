@@ -122,47 +122,61 @@ func leave(t *testing.T, d *harness.Daemon, path string) {
 	}
 }
 
-// kill -9 of the master leaves no supervisor, no script and no grandchild,
-// whatever they were doing.
+// kill -9 of the master leaves no supervisor, no script and no grandchild
+// after a second, whatever they were doing.
 func TestKilledMaster(t *testing.T) {
 	suite.Everybody(t, "[www]\npm = static\npm.max_children = 4\n", func(t *testing.T, d *harness.Daemon) {
 		d.Script("family.sh", "#!/bin/sh\ntrap '' TERM HUP\nsleep 1000 &\nsh -c 'sleep 1001; :' &\nwait")
-		out := d.Go(harness.Request{Path: "/family.sh"})
-		d.AwaitProcesses("sleep 100", 3)
-		d.Signal(syscall.SIGKILL)
-		d.Wait(harness.Patience)
-		harness.Eventually(t, harness.Patience, func() error {
-			if left := d.Family(); len(left) > 0 {
-				return fmt.Errorf("left: %v", left)
+		ended := false
+		harness.Promptly(t, time.Second, func() time.Duration {
+			if ended {
+				d.Restart()
 			}
-			return nil
+			out := d.Go(harness.Request{Path: "/family.sh"})
+			d.AwaitProcesses("sleep 100", 3)
+			d.Signal(syscall.SIGKILL)
+			d.Wait(harness.Patience)
+			ended = true
+			took := gone(t, d.Family)
+			<-out
+			return took
 		})
-		<-out
 	})
 }
 
-// kill -9 of a supervisor leaves none of its scripts, is logged, and the
-// pool is back: clients wait, they do not fail.
+// kill -9 of a supervisor leaves none of its scripts after a second, is logged,
+// and the pool is back: clients wait, they do not fail.
 func TestKilledSupervisor(t *testing.T) {
 	suite.Everybody(t, oneWorker, func(t *testing.T, d *harness.Daemon) {
 		d.Script("family.sh", "#!/bin/sh\ntrap '' TERM HUP\nsleep 1000 &\nwait")
-		out := d.Go(harness.Request{Path: "/family.sh"})
-		d.AwaitProcesses("sleep 1000", 1)
-		before := d.Supervisor("www")
-		if err := syscall.Kill(before, syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
-		d.ExpectWorks()
-		if after := d.Supervisor("www"); after == before || after == 0 {
-			t.Errorf("the supervisor was %d and is %d", before, after)
-		}
-		d.Log.Expect(`pool www.*SIGKILL`)
-		harness.Eventually(t, harness.Patience, func() error {
-			if left := d.Find("sleep 1000"); len(left) > 0 {
-				return fmt.Errorf("left: %v", left)
+		harness.Promptly(t, time.Second, func() time.Duration {
+			out := d.Go(harness.Request{Path: "/family.sh"})
+			d.AwaitProcesses("sleep 1000", 1)
+			before := d.Supervisor("www")
+			if err := syscall.Kill(before, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
 			}
-			return nil
+			d.ExpectWorks()
+			if after := d.Supervisor("www"); after == before || after == 0 {
+				t.Errorf("the supervisor was %d and is %d", before, after)
+			}
+			d.Log.Expect(`pool www.*SIGKILL`)
+			took := gone(t, func() []harness.Proc { return d.Find("sleep 1000") })
+			<-out
+			return took
 		})
-		<-out
 	})
+}
+
+// gone waits until there are no processes left, and tells how long.
+func gone(t *testing.T, left func() []harness.Proc) time.Duration {
+	t.Helper()
+	began := time.Now()
+	harness.Eventually(t, harness.Patience, func() error {
+		if left := left(); len(left) > 0 {
+			return fmt.Errorf("left: %v", left)
+		}
+		return nil
+	})
+	return time.Since(began)
 }
