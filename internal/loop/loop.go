@@ -333,7 +333,7 @@ func (l *Loop) setDeadline() error {
 	if len(l.timers) > 0 {
 		at = l.start.Add(l.timers[0].at)
 	}
-	if at == l.deadline { // to tell the runtime costs more than the rest of a turn
+	if at.Equal(l.deadline) { // to tell the runtime costs more than the rest of a turn
 		return nil
 	}
 	l.deadline = at
