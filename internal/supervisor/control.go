@@ -14,7 +14,7 @@ import (
 )
 
 // leavePatience is how long a worker that has said it will leave may take.
-const leavePatience = exitPatience * 25
+const leavePatience = endingPatience
 
 // controlEnds are the descriptors of a resident interpreter that speaks the
 // worker protocol: the worker's ends.

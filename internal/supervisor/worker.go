@@ -46,6 +46,7 @@ type worker struct {
 	again     bool // a second zygote forks it
 	crashed   bool // killed by somebody else
 	refused   bool // it did not accept a connection
+	awaited   bool // its end was seen coming, and more time given
 	gone      bool
 	broken    error          // why it was given up
 	signal    syscall.Signal // the strongest that was sent

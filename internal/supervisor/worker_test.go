@@ -5,11 +5,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/anyfpm/anyfpm/fcgi"
 	"github.com/anyfpm/anyfpm/internal/config"
+	"github.com/anyfpm/anyfpm/internal/proc"
 )
 
 func resident(command ...string) *config.Pool {
@@ -51,6 +53,42 @@ func TestKilledWorkerIsRetried(t *testing.T) {
 	if !strings.HasPrefix(got.stdout, "Status: 502") {
 		t.Errorf("a POST was answered %q", got.stdout)
 	}
+}
+
+// A worker whose exit comes late, because the machine is busy, is still one that
+// was killed and not one that closed its connection.
+func TestExitOfAnEndingWorkerIsAwaited(t *testing.T) {
+	g := start(t, resident("/usr/bin/php-cgi"))
+	g.ready()
+	script := g.plain("x.php", `<?php posix_kill(getmypid(), 9);`)
+	reaper().Freeze()
+	thaw := sync.OnceFunc(reaper().Thaw)
+	defer thaw()
+	answer := g.begin(params(script, "REDIRECT_STATUS", "200", "REQUEST_METHOD", "POST"), "")
+	g.until("the worker is ending", func(s *Supervisor) bool {
+		w := lostWorker(s)
+		return w != nil && proc.Ending(w.pid)
+	})
+	g.pass(exitPatience)
+	g.on(func(*Supervisor) {}) // the turn in which that is due
+	thaw()
+	if got := <-answer; !strings.HasPrefix(got.stdout, "Status: 502") || !strings.Contains(g.log.String(), "exited on signal 9") {
+		t.Errorf("got %q", got.stdout)
+	}
+	if log := g.log.String(); strings.Contains(log, errClosed.Error()) {
+		t.Error("it was said to have closed its connection")
+	}
+}
+
+// lostWorker is the one that has closed its connection in a request.
+func lostWorker(s *Supervisor) *worker {
+	s.pool.Snapshot(&s.snap, s.loop.Now())
+	for _, w := range s.snap.Workers {
+		if o, ok := w.Owner.(*worker); ok && len(o.lost) > 0 {
+			return o
+		}
+	}
+	return nil
 }
 
 // A program that does not start puts the pool into its failed state.
