@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/anyfpm/anyfpm/fcgi"
+	"github.com/anyfpm/anyfpm/pool"
 )
 
 var (
@@ -43,10 +44,17 @@ func parametersTooLarge() *answer { return newAnswer(431, "", "") }
 
 func bodyTimeout() *answer { return newAnswer(408, "", "The request body stopped coming.\n") }
 
-// unavailable refuses for now; a client may come back after the given number
-// of seconds.
-func unavailable(retryAfter int) *answer {
-	return newAnswer(503, "Retry-After: "+strconv.Itoa(retryAfter)+"\r\n", "All workers are busy, please try again.\n")
+// unavailable refuses for now and says why; a client may come back after the
+// given number of seconds.
+func unavailable(reason pool.Reason, retryAfter int) *answer {
+	text := "All workers are busy, please try again.\n"
+	switch reason {
+	case pool.PoolFailed:
+		text = "The application does not start, please try again later.\n"
+	case pool.Draining, pool.Drained, pool.Shutdown:
+		text = "The service is being stopped, please try again.\n"
+	}
+	return newAnswer(503, "Retry-After: "+strconv.Itoa(retryAfter)+"\r\n", text)
 }
 
 // append writes the answer as records of request id.

@@ -176,7 +176,7 @@ func TestFailedPool(t *testing.T) {
 	d.File("pid.py", pidScript)
 	harness.Eventually(t, harness.Patience, func() error {
 		res, err := d.Try(harness.Request{Path: "/pid.py"})
-		if err != nil || res.Status != 503 || res.Header.Get("Retry-After") == "" {
+		if err != nil || res.Status != 503 || res.Header.Get("Retry-After") == "" || !strings.Contains(res.Body, "does not start") {
 			return fmt.Errorf("got %d %q, %v, want 503", res.Status, res.Body, err)
 		}
 		return nil
