@@ -23,16 +23,3 @@ func Ending(pid int) bool {
 	value, err := strconv.ParseUint(string(fields[flags]), 10, 64)
 	return err == nil && value&exiting != 0
 }
-
-// signalled is what a shell adds to the number of the signal that ended a
-// program.
-const signalled = 128
-
-// Code is what a shell would show as the exit code: for a process that a signal
-// ended, 128 and the number of the signal.
-func (e Exit) Code() uint8 {
-	if e.Status.Signaled() {
-		return signalled + uint8(e.Status.Signal())
-	}
-	return uint8(e.Status.ExitStatus())
-}

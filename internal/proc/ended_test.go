@@ -6,19 +6,6 @@ import (
 	"testing"
 )
 
-func TestCodeOfAnExit(t *testing.T) {
-	starter, _ := running(t, nil)
-	for how, want := range map[string]uint8{"7": 7, "0": 0, "kill": 137} {
-		exits := make(chan Exit, 1)
-		if _, err := starter.Start(helper("exit", how), func(e Exit) { exits <- e }); err != nil {
-			t.Fatal(err)
-		}
-		if code := wait(t, exits).Code(); code != want {
-			t.Errorf("exit %s has code %d, want %d", how, code, want)
-		}
-	}
-}
-
 func TestEnding(t *testing.T) {
 	cmd := exec.Command("/proc/self/exe") // no Reaper knows it
 	cmd.Env = helper("block").Env

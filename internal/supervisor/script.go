@@ -39,7 +39,6 @@ type script struct {
 	lines          lines
 
 	ended  bool  // the response is over
-	code   uint8 // the exit code, once it is known
 	exited bool
 	exit   proc.Exit
 	signal syscall.Signal // sent as soon as there is a pid
@@ -157,7 +156,7 @@ func (p *script) resume() {
 // onExit learns that the process is gone. What it said last may not have been
 // read yet.
 func (p *script) onExit(exit proc.Exit) {
-	p.exited, p.exit, p.code = true, exit, exit.Code()
+	p.exited, p.exit = true, exit
 	p.r.used(&p.exit)
 	d := death{exit: exit, stopped: p.stopped, signal: p.signal}
 	p.s.count(&d)
@@ -228,11 +227,30 @@ func (p *script) endResponse() {
 			slog.String("script", p.name), slog.Int("pid", p.pid))
 	}
 	p.explain()
-	p.r.End(uint32(p.code))
+	if p.brokenOff() {
+		p.r.outcome = refusal(p.stopped)
+		p.r.cutOff()
+	} else {
+		p.r.End(p.exitCode())
+	}
 	p.stdout.close()
 	if !p.exited {
 		p.s.perform(p.s.pool.Responded(p.s.loop.Now(), &p.r.lease))
 	}
+}
+
+// exitCode is 0 as long as it is not known.
+func (p *script) exitCode() uint32 {
+	if !p.exit.Status.Exited() {
+		return 0
+	}
+	return uint32(p.exit.Status.ExitStatus())
+}
+
+// brokenOff says that a signal ended the script in its response, which nobody
+// may take for a whole one then.
+func (p *script) brokenOff() bool {
+	return p.exited && p.exit.Status.Signaled() && p.r.resp.began && !p.r.resp.muted
 }
 
 // explain logs a death that an operator wants to know of.
@@ -250,6 +268,8 @@ func (p *script) explain() {
 	} else if headless {
 		attrs = append(attrs, p.r.attr(), slog.String("hint", "it printed no complete response header, client gets 502"))
 		p.r.resp.explained = true
+	} else if p.brokenOff() {
+		attrs = append(attrs, p.r.attr(), slog.String("hint", "its response breaks off"))
 	}
 	p.s.log.LogAttrs(context.Background(), level, exitLine(p.exit, p.s.loop.Now()-p.startedAt), append(attrs, p.lines.lastAttr())...)
 }
