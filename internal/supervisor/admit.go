@@ -120,7 +120,7 @@ func (r *request) refuse(reason pool.Reason) {
 	waited := (r.s.loop.Now() - r.arrived).Seconds()
 	r.log().Warn("request refused, client gets 503", slog.String("reason", reason.String()), r.attr(),
 		slog.Float64("waited_seconds", waited))
-	r.answer(unavailable(reason, retryAfter))
+	r.answer(unavailable(r.outcome, retryAfter))
 }
 
 // bereaved ends a request that its worker will not answer any more. The client gets 502, and what comes

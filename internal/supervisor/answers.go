@@ -6,7 +6,7 @@ import (
 	"strconv"
 
 	"github.com/anyfpm/anyfpm/fcgi"
-	"github.com/anyfpm/anyfpm/pool"
+	"github.com/anyfpm/anyfpm/status"
 )
 
 var (
@@ -46,13 +46,15 @@ func bodyTimeout() *answer { return newAnswer(408, "", "The request body stopped
 
 // unavailable refuses for now and says why; a client may come back after the
 // given number of seconds.
-func unavailable(reason pool.Reason, retryAfter int) *answer {
-	text := "All workers are busy, please try again.\n"
-	switch reason {
-	case pool.PoolFailed:
+func unavailable(why status.Outcome, retryAfter int) *answer {
+	var text string
+	switch why {
+	case status.PoolFailed:
 		text = "The application does not start, please try again later.\n"
-	case pool.Draining, pool.Drained, pool.Shutdown:
+	case status.Draining:
 		text = "The service is being stopped, please try again.\n"
+	default:
+		text = "All workers are busy, please try again.\n"
 	}
 	return newAnswer(503, "Retry-After: "+strconv.Itoa(retryAfter)+"\r\n", text)
 }

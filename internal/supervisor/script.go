@@ -38,7 +38,7 @@ type script struct {
 	stdout, stderr readPipe
 	lines          lines
 
-	ended  bool  // the response is over
+	ended  bool // the response is over
 	exited bool
 	exit   proc.Exit
 	signal syscall.Signal // sent as soon as there is a pid
