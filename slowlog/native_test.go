@@ -108,6 +108,29 @@ func TestNativeGolden(t *testing.T) {
 	}
 }
 
+// Functions of C++ and Rust have the names that they have in their source.
+func TestNativeDemangles(t *testing.T) {
+	r := report(t, startC(t, `
+#include <stdio.h>
+#include <unistd.h>
+__attribute__((noinline)) int query(int n) __asm__("_ZN4site2db5queryEi");
+__attribute__((noinline)) int handler(int n) __asm__("_ZN3app7handler17h0123456789abcdefE");
+int query(int n) { char c; puts("END"); fflush(stdout); return read(0, &c, 1) + n; }
+int handler(int n) { return query(n + 1) * 2; }
+int main(int argc, char **argv) { return handler(argc) + 1; }
+`, "-O1"))
+	if len(r.Stacks) != 1 {
+		t.Fatalf("%d stacks: %v", len(r.Stacks), r.Notes)
+	}
+	var got []string
+	for _, f := range r.Stacks[0].Frames {
+		got = append(got, f.Func)
+	}
+	if names := strings.Join(got, " "); !strings.Contains(names, " site::db::query app::handler main") {
+		t.Errorf("got %s", names)
+	}
+}
+
 // startC compiles and starts a program and returns when it is about to block.
 func startC(t *testing.T, source string, flags ...string) (pid int) {
 	t.Helper()

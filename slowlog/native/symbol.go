@@ -43,7 +43,7 @@ func (o *object) frame(at uint64) stack.Frame {
 	i := sort.Search(len(o.functions), func(i int) bool { return o.functions[i].Addr > at }) - 1
 	for n := 0; i >= 0 && n < maxNested; i, n = i-1, n+1 {
 		if s := o.functions[i]; at-s.Addr < s.Size {
-			f.Func = s.Name
+			f.Func = plain(s.Name)
 			return f
 		}
 	}
