@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/anyfpm/anyfpm/internal/logfile"
+	"github.com/anyfpm/anyfpm/tests/harness"
 )
 
 // table returns an empty table, closed at the end of the test, and its log.
@@ -46,15 +47,7 @@ func open(t *testing.T, table *Table, spec Spec) *Socket {
 }
 
 // freePort returns a port that nobody uses.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-}
+func freePort(t *testing.T) string { return strconv.Itoa(harness.FreePort(t)) }
 
 func dial(network, address string) error {
 	conn, err := net.Dial(network, address)
