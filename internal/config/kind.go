@@ -65,6 +65,24 @@ var seconds = kind[time.Duration]{
 	wrong:  map[string]string{"": notATime, "10x": notATimeSuffix, "5w": notATimeSuffix, "1 y": notATimeSuffix},
 }
 
+// ownSeconds is the time of directives that php-fpm does not have: what its
+// rules would take for something else than is written is refused.
+var ownSeconds = kind[time.Duration]{
+	name: seconds.name,
+	parse: func(s string) (time.Duration, string) {
+		value, fault := parseTime(s)
+		if fault == "" && strings.Trim(strings.TrimPrefix(s[:len(s)-1], "-"), "0123456789") != "" {
+			return 0, notATime
+		}
+		return value, fault
+	},
+	format: seconds.format,
+	wrong: map[string]string{
+		"": notATime, "10x": notATimeSuffix, "5w": notATimeSuffix,
+		"500ms": notATime, "1m30s": notATime, "1.5s": notATime,
+	},
+}
+
 // parseTime reads a number of seconds, minutes, hours or days in php-fpm's
 // 32-bit arithmetic.
 func parseTime(s string) (time.Duration, string) {

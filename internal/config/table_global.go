@@ -169,7 +169,7 @@ var globalOwn = group{
 		{
 			name:     "drain_delay",
 			origin:   own,
-			value:    inGlobal(seconds, func(g *Global) *time.Duration { return &g.DrainDelay }),
+			value:    inGlobal(ownSeconds, func(g *Global) *time.Duration { return &g.DrainDelay }),
 			natural:  true,
 			standard: "0",
 			about: "How long connections are still accepted after SIGQUIT or SIGTERM, while a load balancer notices that " +

@@ -76,7 +76,7 @@ var poolManager = group{
 		{
 			name:     "pm.max_lifetime",
 			origin:   own,
-			value:    inPool(seconds, func(p *Pool) *time.Duration { return &p.MaxLifetime }),
+			value:    inPool(ownSeconds, func(p *Pool) *time.Duration { return &p.MaxLifetime }),
 			natural:  true,
 			standard: "0",
 			about:    "A worker older than this is replaced after its request; `0` never.",
@@ -99,7 +99,7 @@ var poolQueue = group{
 		{
 			name:     "queue.timeout",
 			origin:   own,
-			value:    inPool(seconds, func(p *Pool) *time.Duration { return &p.QueueTimeout }),
+			value:    inPool(ownSeconds, func(p *Pool) *time.Duration { return &p.QueueTimeout }),
 			natural:  true,
 			standard: "30s",
 			about:    "How long a request may wait for a worker before it is answered with 503; `0` sets no limit.",

@@ -165,7 +165,7 @@ var poolRunner = group{
 		{
 			name:     "runner.start_timeout",
 			origin:   own,
-			value:    inPool(seconds, func(p *Pool) *time.Duration { return &p.RunnerStartTime }),
+			value:    inPool(ownSeconds, func(p *Pool) *time.Duration { return &p.RunnerStartTime }),
 			standard: "60s",
 			about:    "How long a worker may take to get ready before it is stopped and counted as failed.",
 		},
