@@ -269,6 +269,27 @@ func TestClientAbortTerminates(t *testing.T) {
 	g.settled()
 }
 
+// A response that the web server has given up ends with END_REQUEST, though a
+// signal ends its script.
+func TestAbortedResponseIsEnded(t *testing.T) {
+	cfg := defaults()
+	cfg.OnClientAbort = "terminate"
+	g := start(t, cfg)
+	script := g.script("s", "#!/bin/sh\necho A: b\necho\nexec sleep 1000\n")
+	c := g.dial()
+	_, _ = c.Write(encode(1, 0, params(script), ""))
+	header := make([]byte, 1)
+	if _, err := c.Read(header); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = c.Write(fcgi.AppendAbort(nil, 1))
+	rest, err := io.ReadAll(c)
+	if got := decode(t, append(header, rest...))[1]; err != nil || got.end == nil {
+		t.Errorf("got %+v, %v, want END_REQUEST", got, err)
+	}
+	g.settled()
+}
+
 // Idle kept connections hold no buffer and no worker.
 func TestIdleConnections(t *testing.T) {
 	g := start(t, defaults())

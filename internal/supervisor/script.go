@@ -248,9 +248,9 @@ func (p *script) exitCode() uint32 {
 }
 
 // brokenOff says that a signal ended the script in its response, which nobody
-// may take for a whole one then.
+// may take for a whole one then. A web server that has given it up does not.
 func (p *script) brokenOff() bool {
-	return p.exited && p.exit.Status.Signaled() && p.r.resp.began && !p.r.resp.muted
+	return p.exited && p.exit.Status.Signaled() && p.r.resp.began && !p.r.resp.muted && p.stopped != pool.ClientAbort
 }
 
 // explain logs a death that an operator wants to know of.
