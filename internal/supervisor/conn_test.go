@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/anyfpm/anyfpm/fcgi"
+	"github.com/anyfpm/anyfpm/internal/config"
 )
 
 const echoScript = "#!/bin/sh\necho Content-Type: text/plain\necho\necho \"$REQUEST_METHOD $QUERY_STRING\"\ncat\n"
@@ -270,24 +271,33 @@ func TestClientAbortTerminates(t *testing.T) {
 }
 
 // A response that the web server has given up ends with END_REQUEST, though a
-// signal ends its script.
+// signal ends what gives it.
 func TestAbortedResponseIsEnded(t *testing.T) {
-	cfg := defaults()
-	cfg.OnClientAbort = "terminate"
-	g := start(t, cfg)
-	script := g.script("s", "#!/bin/sh\necho A: b\necho\nexec sleep 1000\n")
-	c := g.dial()
-	_, _ = c.Write(encode(1, 0, params(script), ""))
-	header := make([]byte, 1)
-	if _, err := c.Read(header); err != nil {
-		t.Fatal(err)
+	tests := map[string]struct {
+		pool *config.Pool
+		text string
+	}{
+		"script": {defaults(), "#!/bin/sh\necho A: b\necho\nexec sleep 1000\n"},
+		"worker": {resident("/usr/bin/php-cgi"), "<?php while (ob_get_level()) ob_end_clean(); echo 'x'; flush(); sleep(1000);"},
 	}
-	_, _ = c.Write(fcgi.AppendAbort(nil, 1))
-	rest, err := io.ReadAll(c)
-	if got := decode(t, append(header, rest...))[1]; err != nil || got.end == nil {
-		t.Errorf("got %+v, %v, want END_REQUEST", got, err)
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			tt.pool.OnClientAbort = "terminate"
+			g := start(t, tt.pool)
+			c := g.dial()
+			_, _ = c.Write(encode(1, 0, params(g.script("s", tt.text), "REDIRECT_STATUS", "200"), ""))
+			header := make([]byte, 1)
+			if _, err := c.Read(header); err != nil {
+				t.Fatal(err)
+			}
+			_, _ = c.Write(fcgi.AppendAbort(nil, 1))
+			rest, err := io.ReadAll(c)
+			if got := decode(t, append(header, rest...))[1]; err != nil || got.end == nil {
+				t.Errorf("got %+v, %v, want END_REQUEST", got, err)
+			}
+			g.settled()
+		})
 	}
-	g.settled()
 }
 
 // Idle kept connections hold no buffer and no worker.
