@@ -68,6 +68,13 @@ func (p *readPipe) toEnd() {
 	p.readable = p.fd >= 0
 }
 
+// held tells whether there is a process that can write to the pipe.
+func (p *readPipe) held() bool {
+	list := []unix.PollFd{{Fd: int32(p.fd)}}
+	n, err := unix.Poll(list, 0)
+	return err == nil && n == 0
+}
+
 func (p *readPipe) close() {
 	if p.fd >= 0 {
 		p.loop.Forget(p.fd)

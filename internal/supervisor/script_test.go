@@ -4,6 +4,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -97,6 +98,27 @@ func TestGrandchildHoldsStdout(t *testing.T) {
 		t.Error("the log does not mention the process left behind")
 	}
 	g.write(fifo, "go\n")
+}
+
+// A process that is just being started has a copy of each descriptor, which is
+// nothing that a script has left behind.
+func TestNobodyHoldsStdout(t *testing.T) {
+	g := start(t, defaults())
+	script := g.script("s", "#!/bin/sh\nprintf 'A: b\\n\\nbody'\n")
+	var clients sync.WaitGroup
+	for range 8 {
+		clients.Go(func() {
+			for range 30 {
+				if got := g.get(params(script), ""); got.body() != "body" {
+					t.Errorf("got %q", got.stdout)
+				}
+			}
+		})
+	}
+	clients.Wait()
+	if strings.Contains(g.log.String(), "holds its stdout") {
+		t.Error("scripts are said to have left processes behind")
+	}
 }
 
 // request_terminate_timeout ends a script that ignores TERM, and all it
