@@ -5,7 +5,6 @@ import (
 	"errors"
 	"runtime"
 	"sync"
-	"sync/atomic"
 )
 
 // ErrStopped is the error of a start after the end of its [Starter].
@@ -18,8 +17,6 @@ var ErrStopped = errors.New("the starter of processes has ended")
 type Starter struct {
 	reaper *Reaper
 	files  filesLimit
-
-	starts atomic.Uint64
 
 	mu      sync.Mutex
 	waiting []job
@@ -64,18 +61,11 @@ func (s *Starter) Go(spec Spec, started func(pid int, err error), exited func(Ex
 			return
 		}
 		s.reaper.begin()
-		s.starts.Add(1)
 		c, err := spec.start(s.files, s.reaper.watch != nil)
 		started(c.pid, err)
-		s.starts.Add(1)
 		s.reaper.finish(c, exited)
 	})
 }
-
-// Starts counts the beginnings and the ends of starts. It is odd while a
-// process is being started, which has all descriptors of this one until its
-// program executes.
-func (s *Starter) Starts() uint64 { return s.starts.Load() }
 
 // Start starts a process and waits until its program executes. exited may be
 // called before Start returns.

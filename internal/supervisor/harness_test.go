@@ -125,6 +125,7 @@ func start(t testing.TB, cfg *config.Pool) *rig {
 	}
 	// A client of these tests is slow when the machine is.
 	g.sup.silence = silences{time.Hour, time.Hour, time.Hour, time.Hour}
+	g.sup.suspicion = time.Hour
 	g.socket = filepath.Join(g.dir, "socket")
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -68,11 +68,13 @@ func (p *readPipe) toEnd() {
 	p.readable = p.fd >= 0
 }
 
-// held tells whether there is a process that can write to the pipe.
-func (p *readPipe) held() bool {
-	list := []unix.PollFd{{Fd: int32(p.fd)}}
-	n, err := unix.Poll(list, 0)
-	return err == nil && n == 0
+// release hands the descriptor over. The loop has forgotten it.
+func (p *readPipe) release() (fd int) {
+	fd = p.fd
+	p.loop.Forget(fd)
+	p.fd = -1
+	p.readable = false
+	return fd
 }
 
 func (p *readPipe) close() {

@@ -20,13 +20,6 @@ type processes struct {
 	loop    *loop.Loop
 }
 
-// still tells whether something is so while no process is being started: one
-// that is has copies of all descriptors.
-func (p *processes) still(so func() bool) bool {
-	before := p.starter.Starts()
-	return before%2 == 0 && so() && p.starter.Starts() == before
-}
-
 // start starts a process and closes the descriptors meant for it. started and
 // then exited are called on the loop; exited only if started had no error.
 func (p *processes) start(spec proc.Spec, started func(pid int, err error), exited func(proc.Exit)) {

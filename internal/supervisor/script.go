@@ -222,9 +222,8 @@ func (p *script) endResponse() {
 	}
 	p.stderr.toEnd()
 	p.readStderr()
-	if p.exited && p.stdout.fd >= 0 && p.s.procs.still(p.stdout.held) {
-		p.s.log.Info("script has exited but a process it started holds its stdout, the response ends without it",
-			slog.String("script", p.name), slog.Int("pid", p.pid))
+	if p.exited && p.stdout.fd >= 0 {
+		p.s.suspect(p)
 	}
 	p.explain()
 	if p.brokenOff() {

@@ -154,6 +154,9 @@ type Supervisor struct {
 	orphaned  []interface{ resume() } // relays whose client is gone
 	spoken    []*worker               // have ended a request: their lines end too
 
+	suspects  map[int]struct{} // stdouts of scripts that have exited
+	suspicion time.Duration    // suspectPatience
+
 	conns     map[*conn]struct{}
 	freeConns []*conn
 	freeReqs  []*request
@@ -189,6 +192,8 @@ func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, proc
 		relayBuf:  make([]byte, scratchSize),
 		bodyBuf:   make([]byte, scratchSize),
 		drainBuf:  make([]byte, scratchSize),
+		suspects:  make(map[int]struct{}),
+		suspicion: suspectPatience,
 		conns:     make(map[*conn]struct{}),
 		forked:    make(map[int]*worker),
 		hasZygote: r.Zygote() != nil,
@@ -228,6 +233,9 @@ func (s *Supervisor) Close() {
 	}
 	for _, d := range s.doors {
 		d.close()
+	}
+	for fd := range s.suspects {
+		loop.Close(fd)
 	}
 }
 
