@@ -70,15 +70,20 @@ var seconds = kind[time.Duration]{
 var ownSeconds = kind[time.Duration]{
 	name: seconds.name,
 	parse: func(s string) (time.Duration, string) {
-		value, fault := parseTime(s)
-		if fault == "" && strings.Trim(strings.TrimPrefix(s[:len(s)-1], "-"), "0123456789") != "" {
+		number, unit, fault := splitTime(s)
+		if fault != "" {
+			return 0, fault
+		}
+		n, err := strconv.ParseInt(number, 10, 32)
+		n *= int64(unit)
+		if err != nil || n != int64(int32(n)) {
 			return 0, notATime
 		}
-		return value, fault
+		return time.Duration(n) * time.Second, ""
 	},
 	format: seconds.format,
 	wrong: map[string]string{
-		"": notATime, "10x": notATimeSuffix, "5w": notATimeSuffix,
+		"": notATime, "10x": notATimeSuffix, "5w": notATimeSuffix, "s": notATime, "100000d": notATime, "-99999d": notATime,
 		"500ms": notATime, "1m30s": notATime, "1.5s": notATime,
 	},
 }
@@ -86,25 +91,31 @@ var ownSeconds = kind[time.Duration]{
 // parseTime reads a number of seconds, minutes, hours or days in php-fpm's
 // 32-bit arithmetic.
 func parseTime(s string) (time.Duration, string) {
+	number, unit, fault := splitTime(s)
+	return time.Duration(unit*atoi(number)) * time.Second, fault
+}
+
+// splitTime takes the suffix off a time, which is seconds without one.
+func splitTime(s string) (number string, unit int32, fault string) {
 	if s == "" {
-		return 0, notATime
+		return "", 0, notATime
 	}
-	unit := int32(1)
 	last := s[len(s)-1]
+	number = s[:len(s)-1]
 	switch last {
 	case 's':
+		return number, 1, ""
 	case 'm':
-		unit = 60
+		return number, 60, ""
 	case 'h':
-		unit = 60 * 60
+		return number, 60 * 60, ""
 	case 'd':
-		unit = 24 * 60 * 60
-	default:
-		if !isDigit(last) {
-			return 0, notATimeSuffix
-		}
+		return number, 24 * 60 * 60, ""
 	}
-	return time.Duration(unit*atoi(strings.TrimRight(s, "smhd"))) * time.Second, ""
+	if !isDigit(last) {
+		return "", 0, notATimeSuffix
+	}
+	return s, 1, ""
 }
 
 var boolean = kind[bool]{
