@@ -13,8 +13,9 @@ import (
 	"github.com/anyfpm/anyfpm/status"
 )
 
-// leavePatience is how long a worker that has said it will leave may take.
-const leavePatience = endingPatience
+// leavePatience is how long a worker that has said it will leave may take, or
+// one that is seen to be ending.
+const leavePatience = exitPatience * 25
 
 // controlEnds are the descriptors of a resident interpreter that speaks the
 // worker protocol: the worker's ends.

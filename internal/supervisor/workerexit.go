@@ -20,9 +20,6 @@ import (
 const (
 	// exitPatience is how long after its connection a worker's exit may come.
 	exitPatience = 200 * time.Millisecond
-	// endingPatience is how long it may come after that, of a worker that is
-	// ending already: a busy machine takes its time over it.
-	endingPatience = 25 * exitPatience
 	// crashPause is how long a request of a worker that was killed waits until
 	// it is tried again. What has killed one worker may be killing all of them
 	// at this moment, and a request has two attempts only.
@@ -37,7 +34,7 @@ func (w *worker) waited() {
 		w.part()
 	case !w.awaited && proc.Ending(w.pid):
 		w.awaited = true
-		w.s.loop.Set(w.timer, w.s.loop.Now()+endingPatience)
+		w.s.loop.Set(w.timer, w.s.loop.Now()+leavePatience)
 	case w.worksOn():
 	case w.isLeaving, w.s.runner.Wiring() == runner.Control:
 		w.kill(syscall.SIGKILL)
