@@ -51,6 +51,14 @@ func (o *observer) load(pid int) (*program, error) {
 	return p, nil
 }
 
+// keep takes over what was read of a Go program before, which took long, if
+// the process still runs it.
+func (p *program) keep(before *program) {
+	if before != nil && before.image == p.image {
+		p.golang = before.golang
+	}
+}
+
 // walk returns the stacks of the interpreter, if the program is one; none
 // while it runs nothing.
 func (p *program) walk(opt Options) ([]stack.Stack, error) {

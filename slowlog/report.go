@@ -18,7 +18,9 @@ type Report struct {
 	// Stacks are of the process itself, or, with their PID set, of a
 	// descendant that runs an interpreter.
 	Stacks []Stack `json:"stacks"`
-	// Wait is what the process's main thread is doing.
+	// Wait is what the process's main thread is doing, or of a Go program,
+	// whose goroutines run on any thread, the first one that waits for
+	// something that can be told.
 	Wait Wait `json:"wait"`
 	// Children are the descendants, each after its parent.
 	Children []Child `json:"children,omitempty"`
@@ -73,6 +75,11 @@ type Wait struct {
 	Path string `json:"path,omitempty"`
 	// Channel is the kernel function the thread sleeps in.
 	Channel string `json:"channel,omitempty"`
+}
+
+// told reports whether it is known what the wait is for.
+func (w Wait) told() bool {
+	return len(w.Descriptors) > 0 || w.Process != 0 || w.Path != ""
 }
 
 // A Descriptor is an open file of a process.

@@ -46,7 +46,26 @@ func (o *observer) nativeStacks(p *program, r *Report) {
 	if err != nil {
 		r.Notes = append(r.Notes, clean(err.Error()))
 	}
+	if p.golang != nil {
+		r.Wait = o.anyWait(r.PID, r.Wait)
+	}
 	o.add(r, r.PID, stacks)
+}
+
+// anyWait returns what the main thread waits for, or if that says nothing, the
+// first other thread that says something: one of them waits for all that the
+// goroutines of a program wait for, and any of them may.
+func (o *observer) anyWait(pid int, main Wait) Wait {
+	if main.told() {
+		return main
+	}
+	tids := o.fs.Threads(pid)
+	for _, tid := range tids[:min(len(tids), MaxThreads)] {
+		if w := o.wait(pid, tid); w.told() {
+			return w
+		}
+	}
+	return main
 }
 
 // add appends stacks of a process to a report, with what their threads wait

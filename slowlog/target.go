@@ -133,6 +133,7 @@ func (t *Target) look(r *Report, early chan<- Report) error {
 		if err != nil {
 			return err
 		}
+		p.keep(t.program)
 		t.program = p
 	}
 	defer t.program.src.Close()
