@@ -63,8 +63,7 @@ type Loop struct {
 	mu      sync.Mutex
 	posted  []func()
 	running []func()    // the other half of the double buffer, owned by the loop
-	pending atomic.Bool // something of posted does not wait
-	left    atomic.Bool // something of posted waits for a turn
+	pending atomic.Bool // something was posted
 	asleep  atomic.Bool // it takes notify to be looked at
 
 	got      int       // events that a wait found
@@ -229,15 +228,6 @@ func (l *Loop) Post(f func()) {
 	}
 }
 
-// Leave is Post for what can wait: f runs before anything else in the next
-// turn, which comes with the next event and not for f's sake.
-func (l *Loop) Leave(f func()) {
-	l.mu.Lock()
-	l.posted = append(l.posted, f)
-	l.mu.Unlock()
-	l.left.Store(true)
-}
-
 // Stop makes Run return after the current turn. It may be called from any
 // goroutine.
 func (l *Loop) Stop() {
@@ -259,9 +249,6 @@ func (l *Loop) Run() error {
 			return err
 		}
 		l.now = time.Since(l.start)
-		if l.left.Load() {
-			l.runPosted()
-		}
 		for i := range l.events[:n] {
 			ev := &l.events[i]
 			s := &l.slots[ev.Fd]
@@ -345,7 +332,6 @@ func (l *Loop) setDeadline() error {
 
 func (l *Loop) runPosted() {
 	l.pending.Store(false)
-	l.left.Store(false)
 	l.mu.Lock()
 	l.posted, l.running = l.running[:0], l.posted
 	l.mu.Unlock()

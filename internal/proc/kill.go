@@ -17,14 +17,18 @@ import (
 // rescan is how often [KillOrphans] looks for children of those it killed.
 const rescan = 5 * time.Millisecond
 
-// KillGroup sends sig to the process group that pid leads. A group that is
-// gone is no error. The caller must know that pid was not reaped yet, or that
+// KillGroup sends sig to the process group that pid leads, or is about to, as a
+// child that is setting itself up. A group that is gone is no error. The caller must know that pid was not reaped yet, or that
 // members of its group are alive, since the number may be another's by then.
 func KillGroup(pid int, sig syscall.Signal) error {
 	if pid <= 1 {
 		return fmt.Errorf("cannot signal the process group of %d", pid)
 	}
-	if err := syscall.Kill(-pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+	err := syscall.Kill(-pid, sig)
+	if errors.Is(err, syscall.ESRCH) && syscall.Setpgid(pid, pid) == nil {
+		err = syscall.Kill(-pid, sig)
+	}
+	if err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("cannot signal process group %d: %w", pid, err)
 	}
 	return nil

@@ -21,6 +21,7 @@ type Exit struct {
 	PID    int
 	Status syscall.WaitStatus // exited or signalled, never stopped
 	Usage  syscall.Rusage     // of the process and the children it waited for
+	Err    error              // a [StartError] if the program did not execute; see [Starter.Launch]
 }
 
 // A Reaper waits for all children of the process. There may be one in a

@@ -10,6 +10,9 @@ import (
 // ErrStopped is the error of a start after the end of its [Starter].
 var ErrStopped = errors.New("the starter of processes has ended")
 
+// ErrNoLaunch is the error of [Starter.Launch] where [Starter.Go] must be used.
+var ErrNoLaunch = errors.New("a process can only be started by waiting for its program")
+
 // A Starter starts processes one after the other, on a goroutine of its own:
 // a start waits for the program's file. The kernel ties Spec.Pdeathsig to the
 // thread that started the child. Threads of a Go program do not end before it
@@ -18,10 +21,11 @@ type Starter struct {
 	reaper *Reaper
 	files  filesLimit
 
-	mu      sync.Mutex
-	waiting []job
-	stopped bool
-	wake    chan struct{} // a token when something waits
+	mu       sync.Mutex
+	waiting  []job
+	stopped  bool
+	confined bool          // to the thread of Run
+	wake     chan struct{} // a token when something waits
 }
 
 // A job is done by the Starter, or told that the Starter has ended.
@@ -67,6 +71,50 @@ func (s *Starter) Go(spec Spec, started func(pid int, err error), exited func(Ex
 	})
 }
 
+// Launch starts a process and waits neither for other starts nor for the
+// program's file: the child sets itself up and executes the program while this
+// process goes on. exited is called as with Go, with [Exit.Err] if the program
+// did not execute. What Do and KillOrphans say of no process being started does
+// not hold for those of Launch.
+//
+// The error is a [StartError], ErrStopped, or ErrNoLaunch: on an old kernel,
+// an architecture without a vfork of ours, and after Confine.
+func (s *Starter) Launch(spec Spec, exited func(Exit)) (pid int, err error) {
+	s.mu.Lock()
+	stopped, confined := s.stopped, s.confined
+	s.mu.Unlock()
+	switch {
+	case stopped:
+		return 0, ErrStopped
+	case confined:
+		return 0, ErrNoLaunch
+	}
+	s.reaper.begin()
+	b, err := spec.conceive(s.files, s.reaper.watch != nil)
+	var c child
+	if err == nil {
+		c, err = b.bear()
+	}
+	s.reaper.finish(c, func(exit Exit) {
+		errno := b.failure()
+		if errno == 0 {
+			exited(exit)
+			return
+		}
+		s.do(func(bool) { // looking for the reason takes as long as the file system does
+			exit.Err = explain(&spec, errno)
+			exited(exit)
+		})
+	})
+	switch {
+	case errors.Is(err, errNoVfork):
+		return 0, ErrNoLaunch
+	case err != nil:
+		return 0, explain(&spec, err)
+	}
+	return c.pid, nil
+}
+
 // Start starts a process and waits until its program executes. exited may be
 // called before Start returns.
 func (s *Starter) Start(spec Spec, exited func(Exit)) (pid int, err error) {
@@ -90,7 +138,12 @@ func (s *Starter) Do(f func() error) error {
 // Confine runs f, which changes the thread it runs on, on the one thread that
 // starts all processes from then on, so that they inherit the change. They die
 // with the Starter, as that thread does, if they have a Pdeathsig.
-func (s *Starter) Confine(f func() error) error { return s.doLocked(f) }
+func (s *Starter) Confine(f func() error) error {
+	s.mu.Lock()
+	s.confined = true
+	s.mu.Unlock()
+	return s.doLocked(f)
+}
 
 func (s *Starter) doLocked(f func() error) (err error) {
 	done := make(chan struct{})

@@ -2,13 +2,16 @@ package proc
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -184,8 +187,7 @@ func TestStartErrorsExplainThemselves(t *testing.T) {
 	}
 	starter, _ := running(t, func(e Exit) { t.Errorf("orphan %+v", e) })
 	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			_, err := starter.Start(tt.spec, func(Exit) { t.Error("reported an exit") })
+		check := func(t *testing.T, err error) {
 			var start *StartError
 			if !errors.As(err, &start) {
 				t.Fatalf("started with error %v, want a StartError", err)
@@ -196,7 +198,109 @@ func TestStartErrorsExplainThemselves(t *testing.T) {
 			if !strings.HasPrefix(err.Error(), "cannot start "+tt.spec.Path+": "+string(tt.reason)) {
 				t.Errorf("text %q", err)
 			}
+		}
+		t.Run(name, func(t *testing.T) {
+			_, err := starter.Start(tt.spec, func(Exit) { t.Error("reported an exit") })
+			check(t, err)
 		})
+		t.Run("launched "+name, func(t *testing.T) {
+			exits := make(chan Exit, 1)
+			pid, err := starter.Launch(tt.spec, func(e Exit) { exits <- e })
+			if err != nil {
+				t.Fatal(err)
+			}
+			exit := wait(t, exits)
+			check(t, exit.Err)
+			if exit.PID != pid {
+				t.Errorf("process %d exited, launched was %d", exit.PID, pid)
+			}
+		})
+	}
+}
+
+// What is launched reads what it was given while this process goes on.
+func TestLaunch(t *testing.T) {
+	starter, reaper := running(t, func(e Exit) { t.Errorf("orphan %+v", e) })
+	busy, done := make(chan struct{}), make(chan struct{})
+	go func() { // what is not kept is collected, and its memory used for something else
+		defer close(done)
+		var garbage [][]byte
+		for {
+			select {
+			case <-busy:
+				runtime.KeepAlive(garbage)
+				return
+			default:
+				garbage = append(garbage[max(0, len(garbage)-100):], bytes.Repeat([]byte("x"), 1+rand.IntN(500)))
+				runtime.GC()
+			}
+		}
+	}()
+	defer func() { close(busy); <-done }()
+	for i := range 100 {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		spec := helper("describe", strconv.Itoa(i), strings.Repeat("a", i))
+		spec.Dir, spec.Setpgid = "/", true
+		spec.Files = []int{-1, int(w.Fd())}
+		exits := make(chan Exit, 1)
+		pid, err := starter.Launch(spec, func(e Exit) { exits <- e })
+		w.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		line, err := io.ReadAll(r)
+		r.Close()
+		if want := fmt.Sprintf(`args=["%d" "%s"] dir=/ env=3 `, i, spec.Args[2]); err != nil || !strings.HasPrefix(string(line), want) {
+			t.Fatalf("the child said %q, %v, want %s", line, err, want)
+		}
+		if e := wait(t, exits); e.PID != pid || e.Status != 0 || e.Err != nil {
+			t.Fatalf("exit of %d reported as %+v", pid, e)
+		}
+		if reaper.Owns(pid) {
+			t.Errorf("still owns %d", pid)
+		}
+	}
+}
+
+// The group of a child can be signalled as soon as the child is there.
+func TestLaunchedGroupCanBeKilledAtOnce(t *testing.T) {
+	starter, _ := running(t, nil)
+	for range 300 {
+		exits := make(chan Exit, 1)
+		pid, err := starter.Launch(Spec{Path: "/bin/sleep", Args: []string{"sleep", "1000"}, Setpgid: true}, func(e Exit) { exits <- e })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := KillGroup(pid, syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if e := wait(t, exits); !e.Status.Signaled() || e.Status.Signal() != syscall.SIGTERM || e.Err != nil {
+			t.Fatalf("ended as %+v", e)
+		}
+	}
+}
+
+// What would not be on the confined thread is not launched, nor what comes
+// after the end.
+func TestLaunchRefuses(t *testing.T) {
+	reaper := NewReaper(nil)
+	starter := NewStarter(reaper)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- starter.Run(ctx) }()
+	if err := starter.Confine(func() error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := starter.Launch(Spec{Path: "/bin/true"}, nil); err != ErrNoLaunch {
+		t.Errorf("confined: %v", err)
+	}
+	cancel()
+	wait(t, ended)
+	if _, err := starter.Launch(Spec{Path: "/bin/true"}, nil); err != ErrStopped {
+		t.Errorf("ended: %v", err)
 	}
 }
 

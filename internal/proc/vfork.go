@@ -3,7 +3,7 @@ package proc
 import (
 	"errors"
 	"os"
-	"runtime"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -25,9 +25,10 @@ const (
 )
 
 // A birth is what parent and child know of each other. The child runs in its
-// parent's memory while the parent waits for its exec, so an error of the
-// child is simply written here. It is on the heap, with all that the steps
-// point to: a stack could move.
+// parent's memory until its exec, so an error of the child is simply written
+// here. It is on the heap, with all that the steps point to: a stack could
+// move. Without CLONE_VFORK the parent goes on beside the child and must keep
+// it until the child has executed its program or ended.
 type birth struct {
 	clone cloneArgs
 	all   uint64 // every signal
@@ -66,25 +67,50 @@ var errNoVfork = errors.New("no vfork")
 // own, some fifty, where the kernel can do all at once (CLONE_CLEAR_SIGHAND),
 // and reports a failed exec through a pipe that has to be made, read and
 // closed. For a CGI script that is a tenth of what starting it costs.
-func (s *Spec) vforkExec(files filesLimit, watch bool) (c child, err error) {
-	if !canVfork || files.raised && files.born == nil {
-		return child{}, errNoVfork
+func (s *Spec) vforkExec(files filesLimit, watch bool) (child, error) {
+	b, err := s.conceive(files, watch)
+	if err != nil {
+		return child{}, err
 	}
-	b := &birth{all: ^uint64(0), steps: make([]step, 0, 16), pidfd: -1}
-	b.clone.flags = unix.CLONE_VM | unix.CLONE_VFORK | unix.CLONE_CLEAR_SIGHAND
+	b.clone.flags |= unix.CLONE_VFORK
+	c, err := b.bear()
+	if err != nil {
+		return child{}, err
+	}
+	errno := b.failure()
+	if errno == 0 {
+		return c, nil
+	}
+	if c.pidfd >= 0 {
+		_ = unix.Close(c.pidfd)
+	}
+	for { // the child that could not execute its program
+		if _, err := syscall.Wait4(c.pid, nil, 0, nil); err != syscall.EINTR {
+			return child{}, errno
+		}
+	}
+}
+
+// conceive prepares the birth of a child.
+func (s *Spec) conceive(files filesLimit, watch bool) (b *birth, err error) {
+	if !canVfork || files.raised && files.born == nil {
+		return nil, errNoVfork
+	}
+	b = &birth{all: ^uint64(0), steps: make([]step, 0, 16), pidfd: -1}
+	b.clone.flags = unix.CLONE_VM | unix.CLONE_CLEAR_SIGHAND
 	if watch {
 		b.clone.flags |= unix.CLONE_PIDFD
 		b.clone.pidfd = uint64(uintptr(unsafe.Pointer(&b.pidfd)))
 	}
 	b.clone.exitSignal = uint64(syscall.SIGCHLD)
 	if b.path, err = syscall.BytePtrFromString(s.Path); err != nil {
-		return child{}, err
+		return nil, err
 	}
 	if b.args, err = syscall.SlicePtrFromStrings(s.args()); err != nil {
-		return child{}, err
+		return nil, err
 	}
 	if b.env, err = syscall.SlicePtrFromStrings(s.Env); err != nil {
-		return child{}, err
+		return nil, err
 	}
 	switch {
 	case s.Setsid:
@@ -97,7 +123,7 @@ func (s *Spec) vforkExec(files filesLimit, watch bool) (c child, err error) {
 	}
 	if s.Dir != "" {
 		if b.dir, err = syscall.BytePtrFromString(s.Dir); err != nil {
-			return child{}, err
+			return nil, err
 		}
 		b.must(unix.SYS_CHDIR, uintptr(unsafe.Pointer(b.dir)))
 	}
@@ -114,14 +140,30 @@ func (s *Spec) vforkExec(files filesLimit, watch bool) (c child, err error) {
 	b.files(s.Files)
 	b.must(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&b.none)), 0, sigsetSize)
 	b.step(anyResult, unix.SYS_EXECVE, uintptr(unsafe.Pointer(b.path)), uintptr(unsafe.Pointer(&b.args[0])), uintptr(unsafe.Pointer(&b.env[0])))
+	return b, nil
+}
 
+// bear makes the child, which reads b until it executes its program or ends.
+func (b *birth) bear() (child, error) {
 	// Whoever holds the lock has a descriptor that no child may see.
 	syscall.ForkLock.Lock()
 	r := vfork(b, &b.steps[0])
 	syscall.ForkLock.Unlock()
-	runtime.KeepAlive(b)
-	return b.result(r)
+	const firstErrno = ^uintptr(0) - 4094 // -4095
+	if r < firstErrno {
+		return child{int(r), int(b.pidfd)}, nil
+	}
+	switch errno := syscall.Errno(-r); errno {
+	case syscall.ENOSYS, syscall.EINVAL, syscall.EPERM:
+		return child{}, errNoVfork
+	default:
+		return child{}, errno
+	}
 }
+
+// failure is the error of a child that ended before it executed its program,
+// zero of one that did.
+func (b *birth) failure() syscall.Errno { return syscall.Errno(atomic.LoadUintptr(&b.errno)) }
 
 // step adds a system call and the result that it must have.
 func (b *birth) step(want, call uintptr, args ...uintptr) {
@@ -186,30 +228,5 @@ func (b *birth) files(files []int) {
 	}
 	for i := len(files); i < standard; i++ {
 		b.may(unix.SYS_CLOSE, uintptr(i))
-	}
-}
-
-// result makes of what clone3 returned, and what the child may have written,
-// what [syscall.ForkExec] returns.
-func (b *birth) result(r uintptr) (child, error) {
-	const firstErrno = ^uintptr(0) - 4094 // -4095
-	if r >= firstErrno {
-		switch errno := syscall.Errno(-r); errno {
-		case syscall.ENOSYS, syscall.EINVAL, syscall.EPERM:
-			return child{}, errNoVfork
-		default:
-			return child{}, errno
-		}
-	}
-	if b.errno == 0 {
-		return child{int(r), int(b.pidfd)}, nil
-	}
-	if b.pidfd >= 0 {
-		_ = unix.Close(int(b.pidfd))
-	}
-	for { // the child that could not execute its program
-		if _, err := syscall.Wait4(int(r), nil, 0, nil); err != syscall.EINTR {
-			return child{}, syscall.Errno(b.errno)
-		}
 	}
 }

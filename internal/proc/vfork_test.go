@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"runtime"
 	"syscall"
 	"testing"
 
@@ -35,12 +36,21 @@ func ignored(t *testing.T) string {
 	return string(found[1])
 }
 
-// Both ways of starting a program give it the same: no signal blocked, none
+// All ways of starting a program give it the same: no signal blocked, none
 // ignored that this process does not ignore, and descriptors that change places.
-func TestBothWaysToStart(t *testing.T) {
+func TestAllWaysToStart(t *testing.T) {
 	ways := map[string]func(*Spec) (int, error){
 		"vfork": func(s *Spec) (int, error) {
 			c, err := s.vforkExec(filesLimit{}, false)
+			return c.pid, err
+		},
+		"launch": func(s *Spec) (int, error) {
+			b, err := s.conceive(filesLimit{}, false)
+			if err != nil {
+				return 0, err
+			}
+			t.Cleanup(func() { runtime.KeepAlive(b) })
+			c, err := b.bear()
 			return c.pid, err
 		},
 		"fork": (*Spec).forkExec,

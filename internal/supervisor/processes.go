@@ -1,8 +1,8 @@
 package supervisor
 
 import (
+	"errors"
 	"fmt"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -13,15 +13,16 @@ import (
 	"github.com/anyfpm/anyfpm/internal/runner"
 )
 
-// processes starts the pool's processes on another goroutine and brings what
-// becomes of them to the loop.
+// processes starts the pool's processes and brings what becomes of them to the
+// loop.
 type processes struct {
 	starter *proc.Starter
 	loop    *loop.Loop
 }
 
-// start starts a process and closes the descriptors meant for it. started and
-// then exited are called on the loop; exited only if started had no error.
+// start starts a process on another goroutine, which waits until the program
+// executes, and closes the descriptors meant for it. started and then exited
+// are called on the loop; exited only if started had no error.
 func (p *processes) start(spec proc.Spec, started func(pid int, err error), exited func(proc.Exit)) {
 	p.starter.Go(spec, func(pid int, err error) {
 		closeAll(spec.Files)
@@ -31,19 +32,19 @@ func (p *processes) start(spec proc.Spec, started func(pid int, err error), exit
 	})
 }
 
-// startQuietly is start for a process to which nothing needs to be said: that
-// it has started the loop hears in its next turn, for which nobody wakes it.
-// Whoever cannot wait for that sets urgent, and then calls [loop.Loop.Again].
-func (p *processes) startQuietly(spec proc.Spec, urgent *atomic.Bool, started func(pid int, err error), exited func(proc.Exit)) {
-	p.starter.Go(spec, func(pid int, err error) {
-		closeAll(spec.Files)
-		p.loop.Leave(func() { started(pid, err) })
-		if err != nil || urgent.Load() {
-			p.loop.Post(func() {})
-		}
-	}, func(exit proc.Exit) {
+// launch is start for a process whose program nobody waits for: started is
+// called before it returns, if the system allows that, and a program that could
+// not be executed shows in how the process exited.
+func (p *processes) launch(spec proc.Spec, started func(pid int, err error), exited func(proc.Exit)) {
+	pid, err := p.starter.Launch(spec, func(exit proc.Exit) {
 		p.loop.Post(func() { exited(exit) })
 	})
+	if errors.Is(err, proc.ErrNoLaunch) {
+		p.start(spec, started, exited)
+		return
+	}
+	closeAll(spec.Files)
+	started(pid, err)
 }
 
 func closeAll(fds []int) {

@@ -3,7 +3,6 @@ package supervisor
 import (
 	"context"
 	"log/slog"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -42,7 +41,6 @@ type script struct {
 	exited bool
 	exit   proc.Exit
 	signal syscall.Signal // sent as soon as there is a pid
-	urgent atomic.Bool    // there is one to send
 	grace  *loop.Timer
 	graced bool // once more, as it is ending
 
@@ -69,7 +67,7 @@ func (s *Supervisor) runScript(slot *pool.Worker, r *request) {
 		p.failed(err)
 		return
 	}
-	s.procs.startQuietly(s.spec(plan, files), &p.urgent, p.started, p.onExit)
+	s.procs.launch(s.spec(plan, files), p.started, p.onExit)
 }
 
 // open makes the script's descriptors and returns its own ends, in order.
@@ -111,11 +109,19 @@ func (p *script) started(pid int, err error) {
 	}
 }
 
-// failed answers for a script that does not run at all.
+// failed answers for a script that does not run at all, unless the response has
+// ended before that was known.
 func (p *script) failed(err error) {
-	p.s.log.Error("cannot run script, client gets 502", slog.String("script", p.name), slog.Any("err", err))
-	p.r.answer(badGateway())
+	text := "cannot run script"
+	if !p.ended {
+		text += ", client gets 502"
+		p.r.answer(badGateway())
+	}
+	p.s.log.Error(text, slog.String("script", p.name), slog.Any("err", err))
 	p.ended, p.exited = true, true
+	if p.grace != nil {
+		p.s.loop.Clear(p.grace)
+	}
 	p.closePipes()
 	p.settle()
 }
@@ -158,8 +164,12 @@ func (p *script) resume() {
 func (p *script) onExit(exit proc.Exit) {
 	p.exited, p.exit = true, exit
 	p.r.used(&p.exit)
-	d := death{exit: exit, stopped: p.stopped, signal: p.signal}
+	d := death{exit: exit, stopped: p.stopped, signal: p.signal, early: exit.Err != nil}
 	p.s.count(&d)
+	if exit.Err != nil {
+		p.failed(exit.Err)
+		return
+	}
 	p.cause = d.attr()
 	if p.ended { // without knowing this
 		p.explain()
@@ -314,8 +324,6 @@ func (p *script) kill(sig syscall.Signal) {
 	case p.exited:
 		return
 	case p.pid == 0:
-		p.urgent.Store(true)
-		p.s.loop.Again()
 		return
 	}
 	if err := proc.KillGroup(p.pid, sig); err != nil {

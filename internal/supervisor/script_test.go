@@ -35,7 +35,20 @@ func TestScriptReadsBody(t *testing.T) {
 // Each way in which a script can fail gets its answer and a line in the log
 // that says what happened; the next request works.
 func TestScriptFailures(t *testing.T) {
+	testScriptFailures(t, start(t, defaults()))
+}
+
+// So it is where processes are started on a thread of their own.
+func TestScriptFailuresConfined(t *testing.T) {
 	g := start(t, defaults())
+	if err := g.sup.procs.starter.Confine(func() error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	testScriptFailures(t, g)
+}
+
+func testScriptFailures(t *testing.T, g *rig) {
+	t.Helper()
 	good := g.script("good", "#!/bin/sh\necho Content-Type: text/plain\necho\necho good\n")
 	for _, test := range []struct {
 		name, script string
