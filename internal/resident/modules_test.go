@@ -48,3 +48,29 @@ func TestLocalModules(t *testing.T) {
 		}
 	}
 }
+
+// TestLocalModulesElsewhere: so have they in a package without __init__.py,
+// and in a directory that sys.path names relative to theirs.
+func TestLocalModulesElsewhere(t *testing.T) {
+	w := spawn(t, "python", resident.Start{})
+	one, two := t.TempDir(), t.TempDir()
+	const script = "import sys\nsys.path.insert(0, 'lib')\nimport relative\nfrom space import module\nprint(relative.WORD, module.WORD)\n"
+	for dir, word := range map[string]string{one: "one", two: "two"} {
+		check(t, os.Mkdir(dir+"/lib", 0o755))
+		check(t, os.Mkdir(dir+"/space", 0o755))
+		for name, text := range map[string]string{"lib/relative.py": "WORD = '" + word + "'\n", "space/module.py": "WORD = '" + word + "'\n", "script.py": script} {
+			check(t, os.WriteFile(dir+"/"+name, []byte(text), 0o644))
+		}
+	}
+	ask := func(dir, want string) {
+		t.Helper()
+		if r := w.do(request{script: dir + "/script.py"}); r.stdout() != want {
+			t.Errorf("%q, want %q: %s", r.stdout(), want, r.stderr)
+		}
+	}
+	ask(one, "one one\n")
+	ask(two, "two two\n")
+	ask(one, "one one\n")
+	check(t, os.WriteFile(one+"/space/module.py", []byte("WORD = 'changed'\n"), 0o644))
+	ask(one, "one changed\n")
+}

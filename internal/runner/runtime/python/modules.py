@@ -18,6 +18,9 @@ class Modules:
 
     def enter(self, directory):
         """Show the modules of directory."""
+        # A relative entry of sys.path is another directory now.
+        for path in [path for path in sys.path_importer_cache if not os.path.isabs(path)]:
+            del sys.path_importer_cache[path]
         local = self._local.get(directory)
         if local and any(signature(file) != was for _, file, was in local.values()):
             if directory == self._directory:
@@ -38,14 +41,23 @@ class Modules:
         for name in sys.modules.keys() - self._known:
             module = sys.modules[name]
             file = getattr(module, "__file__", None)
-            if isinstance(file, str) and file.startswith(prefix):
-                local[name] = (module, file, signature(file))
+            if isinstance(file, str):
+                if file.startswith(prefix):
+                    local[name] = (module, file, signature(file))
+            elif any(path.startswith(prefix) for path in _namespace(module)):
+                local[name] = (module, "", None)  # it has no file that could change
         self._known = set(sys.modules)
 
     def _hide(self, local):
         for name in local:
             sys.modules.pop(name, None)
         self._known = set(sys.modules)
+
+
+def _namespace(module):
+    """Return the directories of a package without __init__.py, which holds its modules as attributes."""
+    path = getattr(module, "__path__", None)
+    return list(path) if type(path).__name__ == "_NamespacePath" else []
 
 
 def signature(file):
