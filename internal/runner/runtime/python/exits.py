@@ -11,7 +11,8 @@ _unregister = atexit.unregister
 
 
 class ExitCallbacks:
-    def __init__(self):
+    def __init__(self, guard):
+        self._guard = guard
         self._namespace = None
         self._callbacks = []
         atexit.register = self._catch
@@ -22,10 +23,10 @@ class ExitCallbacks:
         self._namespace = namespace
 
     def run(self):
-        """Call what was registered, the last one first."""
+        """Call what was registered, the last one first, whatever one of them raises."""
         while self._callbacks:
             function, args, kwargs = self._callbacks.pop()
-            function(*args, **kwargs)
+            self._guard(function, *args, **kwargs)
 
     def _catch(self, function, *args, **kwargs):
         if sys._getframe(1).f_globals is not self._namespace:

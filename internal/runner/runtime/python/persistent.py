@@ -13,7 +13,7 @@ from anyfpm.stdio import Streams
 class Persistent(Scripts):
     def attach(self):
         super().attach()
-        self._exits = ExitCallbacks()
+        self._exits = ExitCallbacks(self.guard)
         self._state = State()
         self._modules = Modules()
         self._streams = Streams()
@@ -26,7 +26,7 @@ class Persistent(Scripts):
         status = self.guard(self._run, main, fields)
         if posix.getpid() != self.pid or self._state.threads():
             self.leave(main, status, (self._exits.run,))
-        self.guard(self._exits.run)
+        self._exits.run()
         main.__dict__.clear()  # closes what the script left open, as an exit would
         self._modules.leave()
         tail = self.tail()

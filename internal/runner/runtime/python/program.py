@@ -82,7 +82,7 @@ class Scripts:
         except SystemExit as exit:
             if exit.code is None or isinstance(exit.code, int):
                 return (exit.code or 0) & 0xFF
-            print(exit.code, file=sys.stderr)
+            tell(exit.code)
             return 1
         except BaseException as error:
             self.flags |= wire.FAILED
@@ -124,6 +124,17 @@ class Scripts:
             os._exit(status)
         self.control.end(self.flags | wire.RETIRE, status, tail)
         os._exit(0)
+
+
+def tell(message):
+    """Print what sys.exit was given, if that is possible."""
+    try:
+        if sys.stderr is None:  # which print takes for sys.stdout
+            os.write(2, b"%s\n" % str(message).encode("utf-8", "backslashreplace"))
+        else:
+            print(message, file=sys.stderr)
+    except Exception:
+        pass  # stderr is closed, or the message has no text
 
 
 def flush(file):

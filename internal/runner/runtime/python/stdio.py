@@ -53,6 +53,7 @@ class Streams:
 
     def __init__(self):
         self._stderr = sys.stderr
+        self._stderr_codec = sys.stderr.encoding, sys.stderr.errors
         self._empty = None  # the stdin of requests without a body
 
     def open(self, has_body):
@@ -66,12 +67,12 @@ class Streams:
         if has_body:
             sys.stdin = sys.__stdin__ = _open_stdin()
         else:
-            if not _usable(self._empty):
+            if not _usable(self._empty) or (self._empty.encoding, self._empty.errors) != (_ENCODING, _ERRORS):
                 self._empty = _open_stdin()
             sys.stdin = sys.__stdin__ = self._empty
-        if not _usable(self._stderr):
+        if not _usable(self._stderr) or (self._stderr.encoding, self._stderr.errors) != self._stderr_codec:
             raw = io.FileIO(2, "w", closefd=False)
-            self._stderr = io.TextIOWrapper(raw, _ENCODING, "backslashreplace", "\n", write_through=True)
+            self._stderr = io.TextIOWrapper(raw, self._stderr_codec[0], self._stderr_codec[1], "\n", write_through=True)
         sys.stderr = sys.__stderr__ = self._stderr
 
     def tail(self):
