@@ -78,6 +78,8 @@ var wsgiTests = []wsgiTest{
 	{app: "errors", stdout: ok + "\r\nContent-Length: 2" + sep + "ok", stderr: "one Ž\ntwo\nthree\nprinted\non stderr\nfrom a child\n"},
 	{app: "file_wrapper_length", stdout: ok + "\r\nContent-Length: 10" + sep + `"""WSGI ap`},
 	{app: "file_wrapper_memory", stdout: ok + sep + "not a real file"},
+	{app: "file_wrapper_gzip", stdout: ok + sep + "what is in the archive"},
+	{app: "file_wrapper_named", stdout: ok + "\r\nContent-Length: 16" + sep + "a temporary file"},
 	{app: "file_wrapper_pipe", stdout: ok + sep + "from a pipe"},
 	{app: "big", stdout: ok + "\r\nContent-Length: 3145728" + sep + strings.Repeat("0123456789abcdef", 3<<16)},
 	{app: "many_chunks", stdout: ok + sep + strings.Repeat("0123456789abcdef", 64000)},

@@ -204,6 +204,28 @@ def file_wrapper_memory(environ, start_response):
     return environ["wsgi.file_wrapper"](io.BytesIO(b"not a real file"), 4)
 
 
+def file_wrapper_gzip(environ, start_response):
+    import gzip
+    import tempfile
+
+    file = tempfile.TemporaryFile()
+    with gzip.GzipFile(fileobj=file, mode="wb") as packed:
+        packed.write(b"what is in the archive")
+    file.seek(0)
+    start_response("200 OK", TEXT)
+    return environ["wsgi.file_wrapper"](gzip.GzipFile(fileobj=file))
+
+
+def file_wrapper_named(environ, start_response):
+    import tempfile
+
+    file = tempfile.NamedTemporaryFile()
+    file.write(b"a temporary file")
+    file.seek(0)
+    start_response("200 OK", TEXT)
+    return environ["wsgi.file_wrapper"](file)
+
+
 def file_wrapper_pipe(environ, start_response):
     read, write = os.pipe()
     os.write(write, b"from a pipe")

@@ -1,5 +1,6 @@
 """wsgi.file_wrapper."""
 
+import io
 import os
 import stat
 
@@ -24,6 +25,11 @@ class FileWrapper:
 
     def regular_size(self):
         """Return how many bytes follow if that is known and sendfile can read them, else None."""
+        # A fileno of others, such as gzip's, may be that of what they decode.
+        if not isinstance(getattr(self.file, "raw", self.file), io.FileIO):
+            inner = getattr(self.file, "file", None)  # of tempfile's
+            if not isinstance(getattr(inner, "raw", inner), io.FileIO):
+                return None
         try:
             status = os.fstat(self.file.fileno())
             position = self.file.tell()
