@@ -40,7 +40,7 @@ class Anyfpm::Script
     @signature = self.class.signature(path)
     @code = RubyVM::InstructionSequence.compile_file(path)
     source = File.binread(path)
-    @data = $~.end(0) if source =~ /^__END__\r?\n/
+    @data = $~.end(0) if source =~ /^__END__(?:\r?\n|\z)/
   end
 
   # run runs the script; DATA is what follows its __END__.
@@ -62,8 +62,20 @@ class Anyfpm::Script
 
       Object.send(:remove_const, name)
     end
-    Object.private_instance_methods(false).each do |name|
+    (Object.private_instance_methods(false) + Object.instance_methods(false)).each do |name|
       Object.send(:remove_method, name) if Object.instance_method(name).source_location&.first == @path
+    end
+    forget_main
+  end
+
+  private
+
+  # forget_main removes what the script has given to self at its top level.
+  def forget_main
+    main = TOPLEVEL_BINDING.receiver
+    main.instance_variables.each { |name| main.remove_instance_variable(name) }
+    main.singleton_methods(false).each do |name|
+      main.singleton_class.send(:remove_method, name) if main.method(name).source_location&.first == @path
     end
   end
 end

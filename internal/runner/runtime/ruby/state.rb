@@ -30,6 +30,7 @@ class Anyfpm::State
     (Thread.list - @threads).each { |thread| thread.kill.join }
     restore_traps
     restore_globals
+    ARGF.lineno = 0 # and $. with it
     File.umask(@umask)
     $LOAD_PATH.replace(@load_path) if $LOAD_PATH != @load_path
     return if [Encoding.default_external, Encoding.default_internal] == @encodings

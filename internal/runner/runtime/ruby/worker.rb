@@ -56,6 +56,7 @@ class Anyfpm::Worker
     @blocks = []
     fields = set_up(type, content)
     status = guard { run_script(fields) }
+    run_exit_trap unless @once || Process.pid != @pid
     while (block = @blocks.pop)
       guard { block.call }
     end
@@ -108,6 +109,15 @@ class Anyfpm::Worker
     @flags |= Anyfpm::Wire::FAILED
     report(error)
     1
+  end
+
+  # run_exit_trap calls what trap("EXIT") was given, which comes before the
+  # blocks of at_exit.
+  def run_exit_trap
+    return if Anyfpm::State.traps.empty?
+
+    handler = trap("EXIT", "DEFAULT")
+    guard { handler.call(0) } if handler.respond_to?(:call)
   end
 
   # report prints an uncaught exception as the interpreter does, without the
