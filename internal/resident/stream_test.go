@@ -356,3 +356,16 @@ func TestMemory(t *testing.T) {
 		})
 	}
 }
+
+// TestEndMarker: __END__ may be the last of a file, without a line break.
+func TestEndMarker(t *testing.T) {
+	for name, text := range map[string]string{
+		"end.pl": "print \"body\\n\";\n__END__",
+		"end.rb": "puts \"body#{DATA.read}\"\n__END__",
+	} {
+		w := spawn(t, languages[name[len("end."):]], resident.Start{})
+		if r := w.do(request{script: writeScript(t, name, text)}); r.stdout() != "body\n" {
+			t.Errorf("%s: %q: %s", name, r.stdout(), r.stderr)
+		}
+	}
+}

@@ -73,9 +73,12 @@ sub compile {
     my $package   = join '_', substr($path =~ s{.*/}{}r, 0, 100) =~ s/\W/_/gr, ++$serial;
     my $self      = bless { signature => $signature, package => $package, late => has_begin($source) };
     $self->{warn} = $source =~ /\A#!\S*perl\S*[^\n]*\s-\w*w/ ? 1 : 0;
-    $self->{data} = $1 if $source =~ s/^__(?:END|DATA)__[ \t]*\r?\n(.*)//ms;
+    my $inner = () = $source =~ /<<~?["']?__(?:END|DATA)__\b/g;    # these end here-documents
+    $self->{data} = $2 // ''
+        if $source =~ s/\A((?:.*?^\s*__(?:END|DATA)__$){$inner}.*?)^__(?:END|DATA)__\b[^\n]*(?:\n(.*))?\z/$1/ms;
+    # Its last line may be in a here-document: then it has begun none.
     my @pod = $source =~ /^=([a-zA-Z]\w*)/mg;
-    $source .= "\n=cut\n" if @pod and $pod[-1] ne 'cut';
+    $source .= "\n=pod\n\n=cut\n" if @pod and $pod[-1] ne 'cut';
     my $file = $path =~ s/["\n]/_/gr;
 
     my $ends  = @{ ends() };

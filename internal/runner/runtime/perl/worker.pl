@@ -74,6 +74,7 @@ sub request {
     $flags |= Anyfpm::Wire::COMPILED if $compiled;
     local ($_, $@);
     local ($/, $\, $,, $", $;) = ("\n", undef, undef, ' ', "\034");
+    ($~, $^, $=, $-) = ('STDOUT', 'STDOUT_TOP', 60, 0);
     local $^W = $script->{warn};
     @INC = @{ $script->{inc} } if $script->{inc};
     @SIG{qw(__WARN__ __DIE__)} = @$script{qw(warn_hook die_hook)} if $script->{warn_hook} or $script->{die_hook};
@@ -84,7 +85,7 @@ sub request {
         open *{"Anyfpm::Script::$script->{package}::DATA"}, '<', \$script->{data};
     }
     Anyfpm::Libraries::begin($script);
-    $script->{code}->();
+    $script->{code}->(@arguments);    # at the top of a program shift takes from @ARGV
 }
 
 # guard calls a sub as the interpreter calls a program: exit ends it, and what
