@@ -70,6 +70,7 @@ sub compile {
     my ($path) = @_;
     my $signature = signature($path);
     my $source    = slurp($path);
+    $source =~ s/\A\xEF\xBB\xBF//;    # a byte order mark, which perl skips in files only
     my $package   = join '_', substr($path =~ s{.*/}{}r, 0, 100) =~ s/\W/_/gr, ++$serial;
     my $self      = bless { signature => $signature, package => $package, late => has_begin($source) };
     $self->{warn} = $source =~ /\A#!\S*perl\S*[^\n]*\s-\w*w/ ? 1 : 0;
