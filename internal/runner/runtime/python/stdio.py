@@ -18,7 +18,8 @@ class Output(io.RawIOBase):
     left at the end of the response travels in the control message.
     """
 
-    def __init__(self):
+    def __init__(self, response):
+        self._response = response  # what descriptor 1 is as long as nobody changes it
         self._tail = None  # a list while the tail is being taken
         self._discard = False
 
@@ -42,16 +43,37 @@ class Output(io.RawIOBase):
         self._tail = None
         tail = b"" if self._discard else b"".join(tail)
         self._discard = True
+        if tail and _identity() != self._response:
+            _write_elsewhere(tail)
+            tail = b""
         if len(tail) > MAX_TAIL:
             write_all(1, tail)
             tail = b""
         return tail
 
 
+def _identity():
+    """Tell what descriptor 1 is; None when it is closed."""
+    try:
+        status = os.fstat(1)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _write_elsewhere(data):
+    """Write to what the script has put in the place of its response."""
+    try:
+        write_all(1, data)
+    except OSError:
+        pass
+
+
 class Streams:
     """The three files in sys."""
 
     def __init__(self):
+        self._response = _identity()
         self._stderr = sys.stderr
         self._stderr_codec = sys.stderr.encoding, sys.stderr.errors
         self._empty = None  # the stdin of requests without a body
@@ -60,7 +82,7 @@ class Streams:
         """Put files for a new request in sys."""
         # Files of an earlier request may live on, in a thread or in a logging
         # handler; so stdout is a new one each time.
-        self._output = Output()
+        self._output = Output(self._response)
         self._buffer = io.BufferedWriter(self._output, 65536)
         self._stdout = io.TextIOWrapper(self._buffer, _ENCODING, _ERRORS, "\n")
         sys.stdout = sys.__stdout__ = self._stdout
