@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,13 @@ const lingerTime = 500 * time.Millisecond
 const smallBody = 4 << 10
 
 var errBodyClosed = errors.New("the request is over")
+
+// A bodyError says that the body broke off or is malformed, which is the
+// client's fault.
+type bodyError struct{ err error }
+
+func (e *bodyError) Error() string { return "cannot read the body: " + e.err.Error() }
+func (e *bodyError) Unwrap() error { return e.err }
 
 // A requestBody is the body of an HTTP request that the backend may read while
 // the response is being written, and after whose Close nothing reads from the
@@ -70,7 +78,12 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	if b.closed {
 		return 0, errBodyClosed
 	}
-	return b.read(p)
+	n, err := b.read(p)
+	// A deadline is that of Close.
+	if err != nil && err != io.EOF && !errors.Is(err, os.ErrDeadlineExceeded) {
+		err = &bodyError{err}
+	}
+	return n, err
 }
 
 // read notes the end. The lock is held.

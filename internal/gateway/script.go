@@ -53,7 +53,11 @@ func (g *Gateway) serveScript(w http.ResponseWriter, r *http.Request, t target, 
 		// The client has gone.
 	default:
 		status := statusOfFailure(r.Context(), err)
-		logger.Error("request failed", slog.Int("status", status), slog.Any("err", err))
+		level := slog.LevelError
+		if status == http.StatusBadRequest {
+			level = slog.LevelInfo // it is the client's
+		}
+		logger.Log(r.Context(), level, "request failed", slog.Int("status", status), slog.Any("err", err))
 		if status == http.StatusServiceUnavailable {
 			w.Header().Set("Retry-After", retryAfter)
 		}
@@ -64,7 +68,10 @@ func (g *Gateway) serveScript(w http.ResponseWriter, r *http.Request, t target, 
 // statusOfFailure returns the status for a request that has no response.
 func statusOfFailure(ctx context.Context, err error) int {
 	refused, ok := errors.AsType[*fcgi.EndError](err)
+	_, bad := errors.AsType[*bodyError](err)
 	switch {
+	case bad:
+		return http.StatusBadRequest
 	case ok && refused.Status == fcgi.StatusOverloaded:
 		return http.StatusServiceUnavailable
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(context.Cause(ctx), context.DeadlineExceeded):

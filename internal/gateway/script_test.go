@@ -414,3 +414,25 @@ func TestRequestBodyAfterClose(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestMalformedBody sends what is no chunk: the fault is the client's, not the
+// script's.
+func TestMalformedBody(t *testing.T) {
+	reads := fcgi.HandlerFunc(func(_ context.Context, r *fcgi.Request) (uint32, error) {
+		if _, err := io.Copy(io.Discard, r.Stdin); err != nil {
+			return 1, err
+		}
+		_, err := io.WriteString(r.Stdout, "Content-Type: text/plain\r\n\r\nwhole")
+		return 0, err
+	})
+	s := serve(t, Config{Backend: reads})
+	conn := raw(t, s, "POST /script.cgi HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("the answer is %s", resp.Status)
+	}
+}
