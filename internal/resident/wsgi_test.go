@@ -78,6 +78,7 @@ var wsgiTests = []wsgiTest{
 	{app: "errors", stdout: ok + "\r\nContent-Length: 2" + sep + "ok", stderr: "one Ž\ntwo\nthree\nprinted\non stderr\nfrom a child\n"},
 	{app: "file_wrapper_length", stdout: ok + "\r\nContent-Length: 10" + sep + `"""WSGI ap`},
 	{app: "file_wrapper_memory", stdout: ok + sep + "not a real file"},
+	{app: "keep_input", body: "body", stdout: ok + "\r\nContent-Length: 4" + sep + "kept", invalid: true},
 	{app: "file_wrapper_gzip", stdout: ok + sep + "what is in the archive"},
 	{app: "file_wrapper_named", stdout: ok + "\r\nContent-Length: 16" + sep + "a temporary file"},
 	{app: "file_wrapper_pipe", stdout: ok + sep + "from a pipe"},
@@ -290,5 +291,16 @@ func TestWSGIZygote(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 		}
+	}
+}
+
+// TestWSGIWithoutMethod: a request that names no method is the application's
+// to judge.
+func TestWSGIWithoutMethod(t *testing.T) {
+	w := spawnWSGI(t, "apps:with_length")
+	w.send(resident.AppendRequest(nil, &resident.Request{Variables: []byte("SCRIPT_NAME=\x00PATH_INFO=/\x00")}))
+	r := w.finish()
+	if r.lost || r.stdout() != ok+"\r\ncontent-LENGTH: 5"+sep+"hello" {
+		t.Errorf("lost: %v, %q: %s", r.lost, r.stdout(), r.stderr)
 	}
 }

@@ -204,6 +204,12 @@ def file_wrapper_memory(environ, start_response):
     return environ["wsgi.file_wrapper"](io.BytesIO(b"not a real file"), 4)
 
 
+def keep_input(environ, start_response):
+    start_response("200 OK", TEXT)
+    keep_input.kept = environ["wsgi.input"].getbuffer()
+    return [b"kept"]
+
+
 def file_wrapper_gzip(environ, start_response):
     import gzip
     import tempfile

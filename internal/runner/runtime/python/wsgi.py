@@ -75,14 +75,17 @@ class Application:
             stdin = os.fdopen(self._control.descriptors.pop(), "rb")
         environ = self._make_environ(content)
         environ["wsgi.input"] = stdin
-        response = Response(self, environ["REQUEST_METHOD"] == "HEAD")
+        response = Response(self, environ.get("REQUEST_METHOD") == "HEAD")
         anyfpm._finish = response.finish
         try:
             response.run(self._application, environ)
         except BaseException as error:
             report(error)
             self.end(wire.FAILED | wire.DRAIN_STDOUT, 1)
-        stdin.close()
+        try:
+            stdin.close()
+        except (BufferError, ValueError):
+            pass  # the application still looks at it, or has detached it
 
     def end(self, flags, status, tail=b""):
         """End the request that is being served."""
