@@ -46,6 +46,7 @@ type requestBody struct {
 
 	mu     sync.Mutex // held while reading
 	closed bool
+	broken error // a *bodyError, if Read had one
 }
 
 // newBody returns nil for a request without a body. A small body is read at
@@ -82,6 +83,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	// A deadline is that of Close.
 	if err != nil && err != io.EOF && !errors.Is(err, os.ErrDeadlineExceeded) {
 		err = &bodyError{err}
+		b.broken = err
 	}
 	return n, err
 }
@@ -119,6 +121,17 @@ func (b *requestBody) Close() error {
 		}
 	}
 	return nil
+}
+
+// brokenOff returns the error that ended the body, if it was the client's. It is
+// called after Close.
+func (b *requestBody) brokenOff() error {
+	if b == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.broken
 }
 
 // unread reports whether there may be more of the body on the connection.

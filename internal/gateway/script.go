@@ -34,6 +34,11 @@ func (g *Gateway) serveScript(w http.ResponseWriter, r *http.Request, t target, 
 	}
 	_, err = g.cfg.Backend.Do(r.Context(), request)
 	_ = body.Close() // it has no error
+	// Cancelled is a request also by what is wrong with its body, and by its Close.
+	gone := errors.Is(context.Cause(r.Context()), context.Canceled) && !body.unread()
+	if broken := body.brokenOff(); broken != nil {
+		err, gone = broken, false
+	}
 	stderr.flush()
 	if !out.begun {
 		closeIfUnread(w, body)
@@ -49,8 +54,10 @@ func (g *Gateway) serveScript(w http.ResponseWriter, r *http.Request, t target, 
 		logger.Info("response broke off", slog.Any("err", err))
 		// The client must not take what it has for the whole response.
 		panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's only way to say so
-	case errors.Is(context.Cause(r.Context()), context.Canceled):
-		// The client has gone.
+	case gone:
+		// The client has gone. If it has closed one direction only, it must not
+		// take the answer that net/http makes of none for the response.
+		panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's only way to say so
 	default:
 		status := statusOfFailure(r.Context(), err)
 		level := slog.LevelError

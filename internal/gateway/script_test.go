@@ -266,7 +266,7 @@ func TestUnreadBody(t *testing.T) {
 // read: it must not be answered.
 func TestUnreadBodyIsNoRequest(t *testing.T) {
 	root := site{"script.cgi*": "", "page.html": "page"}.make(t)
-	for _, output := range []string{"X: y\n\nbody", "Location: /page.html\n\n", "no header\n"} {
+	for output, status := range map[string]int{"X: y\n\nbody": 200, "Location: /page.html\n\n": 200, "no header\n": 502} {
 		s := serve(t, Config{Root: root, Backend: prints(output)})
 		conn := raw(t, s, "POST /script.cgi HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n\r\npart")
 		answers := bufio.NewReader(conn)
@@ -274,8 +274,8 @@ func TestUnreadBodyIsNoRequest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := io.ReadAll(resp.Body); err != nil {
-			t.Error(err)
+		if _, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != status {
+			t.Errorf("after %q the answer is %s, %v", output, resp.Status, err)
 		}
 		if !resp.Close {
 			t.Errorf("after %q the connection is to serve another request", output)
@@ -415,8 +415,8 @@ func TestRequestBodyAfterClose(t *testing.T) {
 	}
 }
 
-// TestMalformedBody sends what is no chunk: the fault is the client's, not the
-// script's.
+// TestMalformedBody sends what is no chunk, and bodies that break off: the fault
+// is the client's, not the script's.
 func TestMalformedBody(t *testing.T) {
 	reads := fcgi.HandlerFunc(func(_ context.Context, r *fcgi.Request) (uint32, error) {
 		if _, err := io.Copy(io.Discard, r.Stdin); err != nil {
@@ -426,13 +426,22 @@ func TestMalformedBody(t *testing.T) {
 		return 0, err
 	})
 	s := serve(t, Config{Backend: reads})
-	conn := raw(t, s, "POST /script.cgi HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n")
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusBadRequest {
-		t.Errorf("the answer is %s", resp.Status)
+	for _, rest := range []string{
+		"Transfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n",
+		"Transfer-Encoding: chunked\r\n\r\n3\r\na",
+		"Content-Length: 9000\r\n\r\nab",
+	} {
+		conn := raw(t, s, "POST /script.cgi HTTP/1.1\r\nHost: x\r\n"+rest)
+		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusBadRequest {
+			t.Errorf("%q is answered with %s", rest, resp.Status)
+		}
 	}
 }
