@@ -81,7 +81,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.read(p)
 	// A deadline is that of Close.
-	if err != nil && err != io.EOF && !errors.Is(err, os.ErrDeadlineExceeded) {
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrDeadlineExceeded) {
 		err = &bodyError{err}
 		b.broken = err
 	}
