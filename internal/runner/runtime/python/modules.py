@@ -19,7 +19,7 @@ class Modules:
     def enter(self, directory):
         """Show the modules of directory."""
         # A relative entry of sys.path is another directory now.
-        for path in [path for path in sys.path_importer_cache if not os.path.isabs(path)]:
+        for path in [path for path in sys.path_importer_cache if path[:1] != "/"]:
             del sys.path_importer_cache[path]
         local = self._local.get(directory)
         if local and any(signature(file) != was for _, file, was in local.values()):
