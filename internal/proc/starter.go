@@ -14,7 +14,8 @@ var ErrStopped = errors.New("the starter of processes has ended")
 var ErrNoLaunch = errors.New("a process can only be started by waiting for its program")
 
 // A Starter starts processes one after the other, on a goroutine of its own:
-// a start waits for the program's file. The kernel ties Spec.Pdeathsig to the
+// a start waits for the program's file. [Starter.Launch] alone does not. The
+// kernel ties Spec.Pdeathsig to the
 // thread that started the child. Threads of a Go program do not end before it
 // does, unless a goroutine ends that is locked to one.
 type Starter struct {
