@@ -18,6 +18,9 @@ class Output(io.RawIOBase):
     left at the end of the response travels in the control message.
     """
 
+    name = "<stdout>"
+    mode = "wb"
+
     def __init__(self, response):
         self._response = response  # what descriptor 1 is as long as nobody changes it
         self._tail = None  # a list while the tail is being taken
@@ -84,7 +87,7 @@ class Streams:
         # handler; so stdout is a new one each time.
         self._output = Output(self._response)
         self._buffer = io.BufferedWriter(self._output, 65536)
-        self._stdout = io.TextIOWrapper(self._buffer, _ENCODING, _ERRORS, "\n")
+        self._stdout = _text(self._buffer, "w", _ENCODING, _ERRORS)
         sys.stdout = sys.__stdout__ = self._stdout
         if has_body:
             sys.stdin = sys.__stdin__ = _open_stdin()
@@ -94,7 +97,8 @@ class Streams:
             sys.stdin = sys.__stdin__ = self._empty
         if not _usable(self._stderr) or (self._stderr.encoding, self._stderr.errors) != self._stderr_codec:
             raw = io.FileIO(2, "w", closefd=False)
-            self._stderr = io.TextIOWrapper(raw, self._stderr_codec[0], self._stderr_codec[1], "\n", write_through=True)
+            raw.name = "<stderr>"
+            self._stderr = _text(raw, "w", *self._stderr_codec, write_through=True)
         sys.stderr = sys.__stderr__ = self._stderr
 
     def tail(self):
@@ -110,7 +114,16 @@ class Streams:
 
 
 def _open_stdin():
-    return io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), _ENCODING, _ERRORS)
+    raw = io.FileIO(0, closefd=False)
+    raw.name = "<stdin>"
+    return _text(io.BufferedReader(raw), "r", _ENCODING, _ERRORS)
+
+
+def _text(buffer, mode, encoding, errors, **options):
+    """Return a text file as the interpreter makes those in sys: line ends stay as they are."""
+    text = io.TextIOWrapper(buffer, encoding, errors, "\n", **options)
+    text.mode = mode
+    return text
 
 
 def _usable(file):
