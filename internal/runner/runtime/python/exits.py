@@ -6,13 +6,14 @@ What libraries register, from their own code, is for the end of the process.
 import atexit
 import sys
 
+from anyfpm.report import report_ignored
+
 _register = atexit.register
 _unregister = atexit.unregister
 
 
 class ExitCallbacks:
-    def __init__(self, guard):
-        self._guard = guard
+    def __init__(self):
         self._namespace = None
         self._callbacks = []
         atexit.register = self._catch
@@ -26,7 +27,10 @@ class ExitCallbacks:
         """Call what was registered, the last one first, whatever one of them raises."""
         while self._callbacks:
             function, args, kwargs = self._callbacks.pop()
-            self._guard(function, *args, **kwargs)
+            try:
+                function(*args, **kwargs)
+            except BaseException as error:
+                report_ignored("atexit callback", function, error)
 
     def _catch(self, function, *args, **kwargs):
         if sys._getframe(1).f_globals is not self._namespace:

@@ -13,7 +13,7 @@ from anyfpm.stdio import Streams
 class Persistent(Scripts):
     def attach(self):
         super().attach()
-        self._exits = ExitCallbacks(self.guard)
+        self._exits = ExitCallbacks()
         self._state = State()
         self._modules = Modules()
         self._streams = Streams()

@@ -81,7 +81,8 @@ class Scripts:
             return 0
         except SystemExit as exit:
             if exit.code is None or isinstance(exit.code, int):
-                return (exit.code or 0) & 0xFF
+                code = exit.code or 0
+                return code & 0xFF if -1 << 63 <= code < 1 << 63 else 255
             tell(exit.code)
             return 1
         except BaseException as error:
@@ -129,12 +130,16 @@ class Scripts:
 def tell(message):
     """Print what sys.exit was given, if that is possible."""
     try:
+        message = str(message)
+    except Exception:
+        message = ""
+    try:
         if sys.stderr is None:  # which print takes for sys.stdout
-            os.write(2, b"%s\n" % str(message).encode("utf-8", "backslashreplace"))
+            os.write(2, b"%s\n" % message.encode("utf-8", "backslashreplace"))
         else:
             print(message, file=sys.stderr)
     except Exception:
-        pass  # stderr is closed, or the message has no text
+        pass  # stderr is closed
 
 
 def flush(file):
