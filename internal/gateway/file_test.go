@@ -100,6 +100,24 @@ func TestFileRefusals(t *testing.T) {
 	}
 }
 
+// TestAllow has each 405 name the methods that there are (RFC 9110 §15.5.6).
+func TestAllow(t *testing.T) {
+	s := serve(t, Config{Root: testSite(t), Backend: dump})
+	for _, c := range []struct{ method, path, allow string }{
+		{"POST", "/page.html", "GET, HEAD"}, {"TRACE", "/page.html", "GET, HEAD"},
+		{"TRACE", "/run.cgi", scriptMethods}, {"TRACE", "/none", scriptMethods}, {"TRACE", "/dir", scriptMethods},
+		{"CONNECT", "/run.cgi", scriptMethods}, {"CONNECT", "", scriptMethods},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), c.method, s.URL+c.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp, _ := do(t, s, r); resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") != c.allow {
+			t.Errorf("%s %s: %s, Allow: %s", c.method, c.path, resp.Status, resp.Header.Get("Allow"))
+		}
+	}
+}
+
 func TestDirectoryRedirect(t *testing.T) {
 	s := serve(t, Config{Root: testSite(t), Backend: dump})
 	for _, c := range []struct {

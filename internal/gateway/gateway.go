@@ -88,6 +88,10 @@ func New(cfg Config) (*Gateway, error) {
 	return &Gateway{cfg}, nil
 }
 
+// scriptMethods is what Allow says of a script, which may take other methods
+// as well, but for TRACE and CONNECT.
+const scriptMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
 // ServeHTTP answers a request.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.serve(w, r, 0)
@@ -95,10 +99,6 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve answers a request that comes after so many local redirects.
 func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, redirects int) {
-	if r.Method == http.MethodTrace || r.Method == http.MethodConnect {
-		errorPage(w, http.StatusMethodNotAllowed)
-		return
-	}
 	root, err := os.OpenRoot(g.cfg.Root)
 	if err != nil {
 		g.logger().Error("cannot open the document root", slog.Any("err", err))
@@ -106,6 +106,10 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, redirects int) {
 		return
 	}
 	t := g.resolve(root, r.URL)
+	if t.kind != isFile && (r.Method == http.MethodTrace || r.Method == http.MethodConnect) {
+		t = refused(http.StatusMethodNotAllowed)
+		w.Header().Set("Allow", scriptMethods)
+	}
 	if t.kind == isFile {
 		g.serveFile(w, r, root, t)
 	}
