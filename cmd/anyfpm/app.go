@@ -29,6 +29,8 @@ type app struct {
 	environ []string
 	// rehearsing says that a service is not run but looked at; see newRehearse.
 	rehearsing bool
+	// hint is what to do about a service that does not answer.
+	hint string
 
 	stdin  io.Reader
 	stdout io.Writer
@@ -64,9 +66,12 @@ func (a *app) run() int {
 	if silent {
 		return code
 	}
-	if code == exitUsage {
+	switch {
+	case code == exitUsage:
 		a.misused(command, err)
-	} else {
+	case code == exitUnavailable && a.hint != "":
+		fmt.Fprintf(a.stderr, "anyfpm: %v; %s\n", err, a.hint)
+	default:
 		fmt.Fprintf(a.stderr, "anyfpm: %v\n", err)
 	}
 	return code

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/pflag"
@@ -22,29 +25,39 @@ func (f *operatorFlags) register(fs *pflag.FlagSet) {
 }
 
 // client returns a client for the service that is meant.
-func (f *operatorFlags) client(a *app) *master.Client {
+func (f *operatorFlags) client(a *app) (*master.Client, error) {
 	path := f.control
 	if path == "" {
-		path = f.controlPath(a)
+		var err error
+		if path, err = f.controlPath(a); err != nil {
+			return nil, err
+		}
 	}
-	return master.NewClient(path)
+	return master.NewClient(path), nil
 }
 
 // controlPath is the control socket of the configuration. A service goes on
-// while its configuration is broken, so that must not stand in the way.
-func (f *operatorFlags) controlPath(a *app) string {
+// while its configuration is broken, so that must not stand in the way; one
+// that cannot be read at all says nothing of a socket.
+func (f *operatorFlags) controlPath(a *app) (string, error) {
 	path := f.path
 	if path == "" {
 		path = a.defaultConfig(f.prefix, f.php || a.php())
-		if _, err := os.Stat(path); err != nil {
-			return config.DefaultControl()
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			a.hint = fmt.Sprintf("there is no %s either, name the service's configuration with -y", path)
+			return config.DefaultControl(), nil
 		}
 	}
+	file, err := os.Open(path)
+	if err != nil {
+		return "", &exit{code: exitUnavailable, err: fmt.Errorf("cannot find the service's control socket: %w; name it with --control", err)}
+	}
+	_ = file.Close()
 	opt := f.options(a)
 	opt.AllowRoot = true
 	opt.System.CreateLog = func(string) error { return nil }
 	if cfg, _, err := config.Load(path, opt); err == nil {
-		return cfg.Global.ControlListen
+		return cfg.Global.ControlListen, nil
 	}
-	return scan(path).controlPath(f.prefix)
+	return scan(path).controlPath(f.prefix), nil
 }

@@ -23,7 +23,11 @@ Exit codes: 0 done, 1 the old configuration goes on, 69 no service answers.`,
 			if len(args) == 1 {
 				pool = args[0]
 			}
-			return flags.client(a).Reload(cmd.Context(), pool)
+			client, err := flags.client(a)
+			if err != nil {
+				return err
+			}
+			return client.Reload(cmd.Context(), pool)
 		},
 	}
 	flags.register(cmd.Flags())

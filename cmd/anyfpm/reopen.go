@@ -12,7 +12,13 @@ func (a *app) newReopen() *cobra.Command {
 		Long: `Reopen makes the running service open all its log files again, as the signal
 USR1 does. No worker is touched.`,
 		Args: exactly(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error { return flags.client(a).Reopen(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := flags.client(a)
+			if err != nil {
+				return err
+			}
+			return client.Reopen(cmd.Context())
+		},
 	}
 	flags.register(cmd.Flags())
 	return cmd

@@ -64,7 +64,30 @@ func (a *app) newRoot() *cobra.Command {
 		a.newRun(), a.newCheck(), a.newStatus(), a.newReload(), a.newStop(), a.newReopen(),
 		a.newRequest(), a.newTrace(), a.newVersion(), a.newSupervise(), a.newRehearse(),
 	)
+	namesOnly(root)
 	return root
+}
+
+// namesOnly has cobra's own commands refuse a name that they do not know; they
+// would answer with a help and success.
+func namesOnly(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			c.Args = func(_ *cobra.Command, args []string) error {
+				found, rest, err := root.Find(args)
+				if err != nil {
+					return usageError(err)
+				}
+				return noCommand(found, rest)
+			}
+		case "completion":
+			c.Args = noCommand
+			c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+	}
 }
 
 // noCommand refuses what is no command, and guesses what was meant.

@@ -25,7 +25,11 @@ Exit codes: 0 shown, 1 there is no such pool, 69 no service answers.`,
 		Example: `  anyfpm status
   anyfpm status --json | jq '.pools[].queue'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			service, err := flags.client(a).Status(cmd.Context())
+			client, err := flags.client(a)
+			if err != nil {
+				return err
+			}
+			service, err := client.Status(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -22,7 +22,11 @@ gone.
 Exit codes: 0 it is gone, 1 it is not gone in time, 69 no service answers.`,
 		Args: exactly(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			pid, err := flags.client(a).Stop(cmd.Context(), now)
+			client, err := flags.client(a)
+			if err != nil {
+				return err
+			}
+			pid, err := client.Stop(cmd.Context(), now)
 			if err != nil {
 				return err
 			}
