@@ -52,7 +52,11 @@ func (t *Target) PID() int { return t.pid }
 func (t *Target) Report(ctx context.Context) Report {
 	at := time.Now()
 	missed := func(note string) Report {
-		return Report{PID: t.pid, At: at, Took: time.Since(at), Notes: []string{note}}
+		var wait Wait
+		if state := t.fs.ThreadState(t.pid, t.pid); state != 0 {
+			wait.State = string(state)
+		}
+		return Report{PID: t.pid, At: at, Took: time.Since(at), Wait: wait, Notes: []string{note}}
 	}
 	select {
 	case t.busy <- struct{}{}:

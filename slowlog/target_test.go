@@ -239,6 +239,8 @@ func TestReportDoesNotWait(t *testing.T) {
 	target.busy <- struct{}{}
 	if r := target.Report(context.Background()); len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "still under way") {
 		t.Errorf("notes %q", r.Notes)
+	} else if r.Wait.State == "" {
+		t.Error("a process that is there is said to be gone")
 	}
 	<-target.busy
 	ctx, cancel := context.WithCancel(context.Background())
