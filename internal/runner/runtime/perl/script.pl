@@ -8,6 +8,7 @@ use B ();
 my %cache;    # by path
 my $limit  = 1000;
 my $serial = 0;
+my $warn   = $^W;    # of runner.command
 my $again;    # whether the script that is being compiled was before
 
 # load returns the script at a path, and whether a zygote should know it. It
