@@ -32,7 +32,7 @@ sub load {
 sub preload {
     my ($path) = @_;
     my $source = eval { slurp($path) } // return;
-    return if has_begin($source);
+    return if is_late($source);
     my ($script) = eval { load($path) };
     $script->{used} = 0 if $script;
     Anyfpm::State::set_environment();    # a module may have changed it, for all children
@@ -63,9 +63,10 @@ sub slurp {
     return scalar <$file>;
 }
 
-# has_begin tells whether a script has BEGIN blocks of its own. They may
-# depend on the request, so they run in each.
-sub has_begin { scalar($_[0] =~ /^\s*BEGIN\s*\{/m) }
+# is_late tells whether a script must be compiled for each request: it has
+# BEGIN blocks of its own, which may depend on it, or formats, which can be
+# those of STDOUT, and thus not in its package.
+sub is_late { scalar($_[0] =~ /^\s*BEGIN\s*\{|^format\b.*=[ \t\r]*$/m) }
 
 sub compile {
     my ($path) = @_;
@@ -73,8 +74,8 @@ sub compile {
     my $source    = slurp($path);
     $source =~ s/\A\xEF\xBB\xBF//;    # a byte order mark, which perl skips in files only
     my $package   = join '_', substr($path =~ s{.*/}{}r, 0, 100) =~ s/\W/_/gr, ++$serial;
-    my $self      = bless { signature => $signature, package => $package, late => has_begin($source) };
-    $self->{warn} = $source =~ /\A#!\S*perl\S*[^\n]*\s-\w*w/ ? 1 : 0;
+    my $self      = bless { signature => $signature, package => $package, late => is_late($source) };
+    $self->{warn} = $source =~ /\A#!\S*perl\S*[^\n]*\s-\w*[wW]/ ? 1 : $warn;
     my $inner = () = $source =~ /<<~?["']?__(?:END|DATA)__\b/g;    # these end here-documents
     $self->{data} = $2 // ''
         if $source =~ s/\A((?:.*?^\s*__(?:END|DATA)__$){$inner}.*?)^__(?:END|DATA)__\b[^\n]*(?:\n(.*))?\z/$1/ms;
@@ -111,7 +112,9 @@ sub compile {
 # in a sub, and more than once, brings about.
 sub warning {
     return if $_[0] =~ /^Variable "[^"]+" will not stay shared/;
+    return if $_[0] =~ /^Format \S+ redefined/;
     return if $again and $_[0] =~ /^(?:Constant )?[Ss]ubroutine \S+ redefined/;
+    no warnings 'utf8';
     print STDERR @_;
 }
 

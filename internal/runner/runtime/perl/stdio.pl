@@ -95,13 +95,22 @@ sub restore {
     select STDOUT;
     $| = 1;
     $| = 0;
+    my $formatted = "$~,$^,$=,$-,$%" ne 'STDOUT,STDOUT_TOP,60,0,0';
     $tail = '' if !$has_tail or !POSIX::read($source, $tail, 65536);
-    my @changed = $now ne $usual ? 0 .. 2 : $stdin_used ? 0 : ();
+    my @changed = $formatted || $now ne $usual ? 0 .. 2 : $stdin_used ? 0 : ();
     close $handles[$_] for @changed;    # also drops what is left of an old body
     POSIX::dup2($saved[$_], $_) for 0 .. 2;
     reopen($_) for @changed;
+    renew_stdout() if $formatted;
     $stdin_used = 0;
     return $tail;
+}
+
+# renew_stdout makes a new STDOUT, as nothing else gets rid of a format.
+sub renew_stdout {
+    open my $file, '>&=', 1 or die "anyfpm: cannot reopen descriptor 1: $!\n";
+    binmode $file, ':utf8' if $utf8;
+    *STDOUT = *$file{IO};
 }
 
 # describe returns a text that changes with the handles.

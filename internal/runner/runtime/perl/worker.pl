@@ -13,10 +13,10 @@ BEGIN {
     no warnings 'once';
     *CORE::GLOBAL::exit = sub (;$) {
         CORE::exit($_[0] // 0) if !$running;
+        no warnings qw(exiting numeric);
         ($exited, $status) = (1, ($_[0] // 0) & 0xff);
         # This leaves evals too, which an exception would not. It fails, with
         # an exception, across what C code has called, such as a sort.
-        no warnings 'exiting';
         last ANYFPM_REQUEST;
     };
 }
@@ -72,9 +72,8 @@ sub request {
     chdir $directory or die "Can't chdir to $directory: $!\n";
     ($script, my $compiled) = Anyfpm::Script::load($path);
     $flags |= Anyfpm::Wire::COMPILED if $compiled;
-    local ($_, $@);
+    local ($_, $.);
     local ($/, $\, $,, $", $;) = ("\n", undef, undef, ' ', "\034");
-    ($~, $^, $=, $-) = ('STDOUT', 'STDOUT_TOP', 60, 0);
     local $^W = $script->{warn};
     @INC = @{ $script->{inc} } if $script->{inc};
     @SIG{qw(__WARN__ __DIE__)} = @$script{qw(warn_hook die_hook)} if $script->{warn_hook} or $script->{die_hook};
@@ -85,6 +84,7 @@ sub request {
         open *{"Anyfpm::Script::$script->{package}::DATA"}, '<', \$script->{data};
     }
     Anyfpm::Libraries::begin($script);
+    ($!, $?, $@) = (0, 0, '');
     $script->{code}->(@arguments);    # at the top of a program shift takes from @ARGV
 }
 
@@ -92,15 +92,20 @@ sub request {
 # it dies of is told on STDERR and makes the exit status.
 sub guard {
     my $code = shift;
-    my $error;
+    my ($begun, $ended, $error);
     ($exited, $running) = (0, 1);
     ANYFPM_REQUEST: {
-        eval { $code->(@_); 1 } or $error = $@;
+        eval {
+            # The loop that a stray last, next or redo finds.
+            { $ended = !$begun++ && ($code->(@_), 1) }
+            $ended or die qq(Can't "last", "next" or "redo" outside a loop block in $name.\n);
+        } or $error = $@;
     }
     $running = 0;
     return if $exited or !defined $error;
     $flags |= Anyfpm::Wire::FAILED;
     $status = ($! + 0 || $? >> 8 || 255) & 0xff;
+    no warnings 'utf8';
     print STDERR $error;
 }
 
