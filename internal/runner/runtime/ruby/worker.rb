@@ -7,6 +7,7 @@ class Anyfpm::Worker
     @wire = wire
     @once = once
     @title = title
+    @blocks = []
     @pid = Process.pid
     @state = Anyfpm::State.new
     @stdio = Anyfpm::Stdio.new
@@ -31,7 +32,7 @@ class Anyfpm::Worker
   # catch_exit keeps a block of the script's for the end of the request, and
   # tells whether it is one.
   def catch_exit(file, block)
-    return false if file != @script&.path
+    return false if file != @script&.path || Process.pid != @pid
 
     @blocks.push(block)
     true
@@ -40,7 +41,8 @@ class Anyfpm::Worker
   # ending is called at the end of the process, after all blocks that were
   # given to at_exit.
   def ending
-    return if Process.pid != @pid || !@leaving
+    return run_exit_blocks($!) if Process.pid != @pid # fork was given a block
+    return unless @leaving
 
     status = $!.is_a?(SystemExit) ? $!.status : 1
     @stdio.flush
@@ -55,11 +57,11 @@ class Anyfpm::Worker
     @script = nil
     @blocks = []
     fields = set_up(type, content)
-    status = guard { run_script(fields) }
+    error = guard { run_script(fields) }
     run_exit_trap unless @once || Process.pid != @pid
-    while (block = @blocks.pop)
-      guard { block.call }
-    end
+    last = run_exit_blocks(error)
+    report(error)
+    status = exit_status(last, error)
     leave(status) if @once || Process.pid != @pid
     @script&.forget
     @stdio.flush
@@ -97,18 +99,18 @@ class Anyfpm::Worker
     @script.run
   end
 
-  # guard yields as the interpreter runs a program, and returns an exit status.
+  # guard yields as the interpreter runs a program, and returns the exception
+  # that ended it.
   def guard
     yield
-    0
+    nil
   rescue SystemExit => exit
-    exit.status
+    exit
   rescue SignalException
     raise # ends the worker
   rescue Exception => error
     @flags |= Anyfpm::Wire::FAILED
-    report(error)
-    1
+    error
   end
 
   # run_exit_trap calls what trap("EXIT") was given, which comes before the
@@ -117,15 +119,52 @@ class Anyfpm::Worker
     return if Anyfpm::State.traps.empty?
 
     handler = trap("EXIT", "DEFAULT")
-    guard { handler.call(0) } if handler.respond_to?(:call)
+    report(guard { handler.call(0) }) if handler.respond_to?(:call)
+  end
+
+  # run_exit_blocks calls the blocks of at_exit, for which $! is what has
+  # ended the program, and returns what has ended it then.
+  def run_exit_blocks(last)
+    while (block = @blocks.pop)
+      error = guard { after(last, &block) }
+      report(error)
+      last = error || last
+    end
+    last
+  end
+
+  # after yields with an error as $!.
+  def after(error)
+    return yield unless error
+
+    begin
+      raise error
+    rescue Exception
+      yield
+    end
+  end
+
+  def exit_status(*errors)
+    exit = errors.grep(SystemExit).first
+    return exit.status if exit
+
+    errors.any? ? 1 : 0
   end
 
   # report prints an uncaught exception as the interpreter does, without the
-  # worker's part of the backtrace.
+  # worker's part of the backtraces.
   def report(error)
-    trace = error.backtrace&.reject { |line| line.start_with?("anyfpm/", "-:") }
-    error.set_backtrace(trace) if trace
+    return if error.nil? || error.is_a?(SystemExit)
+
+    cause = error
+    while cause
+      trace = cause.backtrace&.reject { |line| line.start_with?("anyfpm/", "-:") }
+      cause.set_backtrace(trace) if trace
+      cause = cause.cause
+    end
     @stdio.error(error.full_message(highlight: false, order: :top))
+  rescue StandardError # of what the script has made the exception's methods
+    @stdio.error("#{@script&.path}: #{error.class}\n")
   end
 
   # leave ends a process that serves once, or that a script has forked.

@@ -24,7 +24,7 @@ class Anyfpm::Zygote
         next unless ready.include?(@wire.socket)
       end
       type, content = @wire.receive
-      @compile.call(content.delete_suffix("\0")) if type == "C"
+      @compile.call(content.delete_suffix("\0").force_encoding(Encoding.default_external)) if type == "C"
       next unless type == "F" && (child = spawn)
       wakeup.close
       wakeup_end.close
@@ -73,6 +73,7 @@ class Anyfpm::Zygote
     @wire.socket.close
     STDOUT.reopen(IO.for_fd(stdout.fileno, "w", autoclose: false))
     STDERR.reopen(IO.for_fd(stderr.fileno, "w", autoclose: false))
+    STDERR.sync = true # reopen has changed it
     stdout.close
     stderr.close
     Anyfpm::Wire.new(control)
