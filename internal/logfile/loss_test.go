@@ -74,6 +74,50 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// A disk that gets full within a line has the lines before it, and what comes
+// when there is room again is not joined to its beginning.
+func TestTornLine(t *testing.T) {
+	const size = 4096 // of a page: so much of a write finds room
+	fd, err := unix.MemfdCreate("log", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk := os.NewFile(uintptr(fd), "disk")
+	defer disk.Close()
+	if err := disk.Truncate(size); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unix.FcntlInt(disk.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_GROW); err != nil {
+		t.Fatal(err)
+	}
+	own, err := unix.Dup(int(disk.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := FromFD(own)
+	told := watch(w)
+	line := strings.Repeat("x", 99) + "\n"
+	write(t, w, strings.Repeat(line, 60))
+	<-told.lost
+	if n := w.Dropped(); n != 20 {
+		t.Errorf("%d lines are counted, want 20", n)
+	}
+	if _, err := disk.Seek(0, 0); err != nil { // there is room
+		t.Fatal(err)
+	}
+	write(t, w, "next\n")
+	if n := <-told.recovered; n != 20 {
+		t.Errorf("it tells of %d lost lines, want 20", n)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 7)
+	if _, err := disk.ReadAt(got, 0); err != nil || string(got) != "\nnext\nx" {
+		t.Errorf("the log goes on with %q, %v", got, err)
+	}
+}
+
 // A named pipe that nobody reads is opened without waiting, takes what it can,
 // and gives the rest up when there is a better place to write to.
 func TestPipeNobodyReads(t *testing.T) {

@@ -29,9 +29,9 @@ var (
 	errInterrupted = errors.New("interrupted")
 )
 
-// A Writer appends lines to a log from a goroutine of its own. Lines are never
-// torn: a write(2) has one or several whole ones. All methods are safe for
-// concurrent use.
+// A Writer appends lines to a log from a goroutine of its own. A write(2) has
+// one or several whole ones, so only a full disk can tear one, which is lost
+// then and no other. All methods are safe for concurrent use.
 type Writer struct {
 	path    string        // of Open; empty without one
 	wake    chan struct{} // a token when there is something to do
@@ -242,7 +242,7 @@ func (w *Writer) run() {
 		w.mu.Unlock()
 		if next >= 0 {
 			out.close() // a log's data is not lost by close
-			out.fd, out.most, out.nameless = next, atomicWrite, nameless
+			out.fd, out.most, out.nameless, out.torn = next, atomicWrite, nameless, false
 			if isFile(next) {
 				out.most = fileWrite
 			}
@@ -300,6 +300,7 @@ type output struct {
 	most      int  // bytes to write at once
 	nameless  bool // as in Writer
 	interrupt int  // as in Writer
+	torn      bool // the disk had room for the beginning of a line only
 }
 
 func (o *output) close() {
@@ -325,12 +326,12 @@ func (o *output) writeLines(lines []byte) (rest []byte, lost uint64, err error) 
 	all := lines
 	for len(lines) > 0 {
 		n := piece(lines, o.most)
-		written, pieceErr := o.write(lines[:n])
+		written, pieceErr := o.writePiece(lines[:n])
 		if errors.Is(pieceErr, errInterrupted) && written == 0 {
 			return lines, lost, err
 		}
 		if pieceErr != nil {
-			lost += countLines(lines[:n])
+			lost += countLines(lines[written:n])
 			err = pieceErr
 		}
 		lines = lines[n:]
@@ -339,6 +340,22 @@ func (o *output) writeLines(lines []byte) (rest []byte, lost uint64, err error) 
 		return nil, countLines(all), errRemoved
 	}
 	return nil, lost, err
+}
+
+// writePiece writes whole lines. One that found room for its beginning only
+// ends before the next.
+func (o *output) writePiece(lines []byte) (written int, err error) {
+	if o.torn {
+		if _, err := o.write([]byte{'\n'}); err != nil {
+			return 0, err
+		}
+		o.torn = false
+	}
+	written, err = o.write(lines)
+	if err != nil && written > 0 {
+		o.torn = lines[written-1] != '\n'
+	}
+	return written, err
 }
 
 func countLines(lines []byte) uint64 { return uint64(bytes.Count(lines, []byte{'\n'})) }

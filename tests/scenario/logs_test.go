@@ -106,6 +106,15 @@ func TestErrorLogOnFullDisk(t *testing.T) {
 	}
 	expectBody(t, d.Get("/complain.sh?again"), "ok")
 	log.Expect(`WARNING: \[pool www\] lines of this log were lost lines=\d+$`)
+	text, err := os.ReadFile(log.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.Count(line, "WARNING:") > 1 {
+			t.Errorf("two lines in one: %.200q", line)
+		}
+	}
 }
 
 // lostByCommand is what the command says of the access log: other than the status
