@@ -109,7 +109,7 @@ var poolQueue = group{
 			origin:   own,
 			value:    inPool(size, func(p *Pool) *int64 { return &p.BodyMemory }),
 			standard: "64K",
-			about:    "A request's body is read before a worker is taken: up to this size into memory, beyond it into an unlinked file.",
+			about:    "A request's body is read before a worker is taken: up to this size into memory, beyond it into an unlinked file in the `TMPDIR` that the service was started with, or `/tmp`.",
 		},
 		{
 			name:     "request_body.spool",

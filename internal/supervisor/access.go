@@ -87,7 +87,7 @@ func (s *Supervisor) OpenAccessLog(fd int) error {
 	if err != nil {
 		return fmt.Errorf("wrong format for access.format '%s': %w", s.cfg.AccessFormat, err)
 	}
-	s.access = &accessLog{s: s, format: format, out: s.openLog("access", fd)}
+	s.access = &accessLog{s: s, format: format, out: s.openLog("access", s.cfg.AccessLog, fd)}
 	s.access.timer = loop.NewTimer(s.access.flush)
 	s.observed = s.observed || format.Usage() // of the memory alone, too
 	s.each = format.CPU()

@@ -73,21 +73,22 @@ func (b *body) spool(h *host, p []byte) error {
 		b.file = fd + 1
 		mem := b.mem
 		b.mem = b.mem[:0]
-		if err := b.append(mem); err != nil {
+		if err := b.append(h.dir, mem); err != nil {
 			return err
 		}
 	}
-	return b.append(p)
+	return b.append(h.dir, p)
 }
 
-func (b *body) append(p []byte) error {
+// append writes to the file, which is in dir.
+func (b *body) append(dir string, p []byte) error {
 	for len(p) > 0 {
 		n, err := unix.Pwrite(b.file-1, p, b.size)
 		if err == unix.EINTR {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("cannot write request body to a temporary file: %w", err)
+			return fmt.Errorf("cannot write request body to a temporary file in %s: %w", dir, err)
 		}
 		b.size += int64(n)
 		p = p[n:]

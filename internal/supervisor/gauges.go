@@ -96,10 +96,10 @@ func (s *Supervisor) CountDrops(log string, count func() uint64) {
 
 // openLog returns a writer to a log of the pool. What it loses is counted, and
 // said once until the log is opened anew.
-func (s *Supervisor) openLog(name string, fd int) *logfile.Writer {
+func (s *Supervisor) openLog(name, path string, fd int) *logfile.Writer {
 	out := logfile.FromFD(fd)
 	out.Watch(func(err error) {
-		s.log.Warn("lines of the "+name+" log are lost", slog.Any("err", err))
+		s.log.Warn("lines of the "+name+" log "+path+" are lost", slog.Any("err", err))
 	}, nil)
 	s.CountDrops(name, out.Dropped)
 	return out

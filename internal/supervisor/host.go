@@ -1,6 +1,8 @@
 package supervisor
 
 import (
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 
@@ -9,21 +11,21 @@ import (
 
 // A host is what a supervisor uses of the system outside of its chroot.
 type host struct {
-	null int // /dev/null, the stdin of requests without a body
-	temp int // the directory of temporary files
+	null int    // /dev/null, the stdin of requests without a body
+	temp int    // the directory of temporary files
+	dir  string // its name
 }
 
 // openHost opens it; that must come before the chroot.
 func openHost() (*host, error) {
-	h := &host{null: -1, temp: -1}
+	h := &host{null: -1, temp: -1, dir: os.TempDir()}
 	var err error
 	if h.null, err = unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0); err != nil {
 		return nil, fmt.Errorf("cannot open /dev/null: %w", err)
 	}
-	dir := os.TempDir()
-	if h.temp, err = unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+	if h.temp, err = unix.Open(h.dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
 		h.close()
-		return nil, fmt.Errorf("cannot open the directory of temporary files %s: %w", dir, err)
+		return nil, fmt.Errorf("cannot open the directory of temporary files %s: %w", h.dir, err)
 	}
 	return h, nil
 }
@@ -31,8 +33,26 @@ func openHost() (*host, error) {
 // spoolFile makes a file without a name, for a request body.
 func (h *host) spoolFile() (int, error) {
 	fd, err := unix.Openat(h.temp, ".", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		fd, err = h.unlinkedFile()
+	}
 	if err != nil {
-		return -1, fmt.Errorf("cannot create a temporary file for a request body: %w", err)
+		return -1, fmt.Errorf("cannot create a temporary file for a request body in %s: %w", h.dir, err)
+	}
+	return fd, nil
+}
+
+// unlinkedFile makes one where the file system has no files without a name, as
+// overlayfs before Linux 6.1, and NFS.
+func (h *host) unlinkedFile() (int, error) {
+	name := "anyfpm-" + rand.Text()
+	fd, err := unix.Openat(h.temp, name, unix.O_CREAT|unix.O_EXCL|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return -1, err
+	}
+	if err := unix.Unlinkat(h.temp, name, 0); err != nil {
+		_ = unix.Close(fd)
+		return -1, err
 	}
 	return fd, nil
 }

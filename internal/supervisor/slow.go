@@ -61,7 +61,7 @@ type look struct {
 func (s *Supervisor) OpenSlowlog(fd int) {
 	depth := s.cfg.SlowlogTraceDepth
 	s.slowlog = &slowLog{
-		out: s.openLog("slow", fd), format: slowlog.AppendPHPFPM, depth: depth, said: map[string]bool{},
+		out: s.openLog("slow", s.cfg.Slowlog, fd), format: slowlog.AppendPHPFPM, depth: depth, said: map[string]bool{},
 		// php-fpm's lines name the place of the call, which is in one frame more.
 		options: slowlog.Options{Frames: depth + 1},
 	}

@@ -54,13 +54,13 @@ func TestLogsOnFullDisk(t *testing.T) {
 		gate := d.Gate()
 		slow := d.Go(harness.Request{Path: "/hold.sh"})
 		d.Log.Expect(`executing too slow`)
-		d.Log.Expect(`WARNING: \[pool www\] lines of the slow log are lost: No space left on device \(28\)$`)
+		d.Log.Expect(`WARNING: \[pool www\] lines of the slow log /dev/full are lost: No space left on device \(28\)$`)
 		gate.Open(1)
 		if out := <-slow; out.Body != "held" {
 			t.Errorf("the slow request got %q, %v", out.Body, out.Err)
 		}
 		awaitLost(t, d, 21)
-		if n := d.Log.Count(`lines of the \w+ log are lost`); n != 2 {
+		if n := d.Log.Count(`lines of the \w+ log \S+ are lost`); n != 2 {
 			t.Errorf("the loss is said %d times, want once for each log", n)
 		}
 		d.Log.Reject(`lines of this log`)
@@ -156,7 +156,7 @@ func TestLogsToPipeNobodyReads(t *testing.T) {
 					t.Fatalf("got %q", res.Stdout)
 				}
 			}
-			d.Log.Expect(`lines of the access log are lost: nobody takes the lines as fast as they come$`)
+			d.Log.Expect(`lines of the access log \S+ are lost: nobody takes the lines as fast as they come$`)
 			reader, err := os.OpenFile(fifo, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 			if err != nil {
 				t.Fatal(err)
@@ -183,7 +183,7 @@ func TestLogsToPipeNobodyReads(t *testing.T) {
 				t.Errorf("%d of %d lines are lost and %d are wrong", lost, requests, wrong.Load())
 			}
 			d.ExpectWorks()
-			if n := d.Log.Count(`lines of the \w+ log are lost`); n != 1 {
+			if n := d.Log.Count(`lines of the \w+ log \S+ are lost`); n != 1 {
 				t.Errorf("the loss is said %d times", n)
 			}
 		})
@@ -222,7 +222,7 @@ func TestLogsInRemovedDirectory(t *testing.T) {
 			if after := worker(); after != before {
 				t.Errorf("the worker is %s, was %s", after, before)
 			}
-			if n := d.Log.Count(`lines of the access log are lost: the file was removed`); n != 1 {
+			if n := d.Log.Count(`lines of the access log \S+ are lost: the file was removed`); n != 1 {
 				t.Errorf("the loss is said %d times", n)
 			}
 
