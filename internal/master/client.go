@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -40,6 +41,9 @@ type NotRunningError struct {
 func (e *NotRunningError) Error() string {
 	if e.Path == "" {
 		return "the service has no control socket, its configuration sets neither pid nor control.listen"
+	}
+	if errors.Is(e.Err, fs.ErrPermission) {
+		return fmt.Sprintf("only root and the user of the service may use %s: %v", e.Path, e.Err)
 	}
 	return fmt.Sprintf("no service answers at %s: %v", e.Path, e.Err)
 }

@@ -161,3 +161,15 @@ func TestSystemdIsToldEverything(t *testing.T) {
 	}
 	expect("STOPPING=1")
 }
+
+// A socket that one may not use is not one where nobody answers.
+func TestNotRunningError(t *testing.T) {
+	for err, want := range map[error]string{
+		os.NewSyscallError("connect", unix.EACCES): "only root and the user of the service may use /run/x.ctl: connect: permission denied",
+		os.NewSyscallError("connect", unix.ENOENT): "no service answers at /run/x.ctl: connect: no such file or directory",
+	} {
+		if got := (&NotRunningError{Path: "/run/x.ctl", Err: err}).Error(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
