@@ -186,6 +186,8 @@ func (m *Master) witness(ctx context.Context, pid int, out *os.File, exited <-ch
 	}
 	var r report
 	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return report{}, fmt.Errorf("it did not say within %v that it can, and was killed", rehearsalPatience)
 	case err != nil:
 		return report{}, fmt.Errorf("cannot hear the new program: %w", err)
 	case json.Unmarshal(text, &r) != nil:

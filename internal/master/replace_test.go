@@ -1,6 +1,7 @@
 package master
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -9,8 +10,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/anyfpm/anyfpm/internal/proc"
 )
 
 // inheritVariable makes the test binary a program that finds an estate it does
@@ -126,6 +130,34 @@ func TestProgramThatCannotBeExecuted(t *testing.T) {
 	}
 	if err := NewClient(s.path("control")).Reload(t.Context(), "www"); err != nil {
 		t.Errorf("a reload of one pool looks for a program: %v", err)
+	}
+}
+
+// A program that says nothing is given up and killed.
+func TestProgramThatSaysNothing(t *testing.T) {
+	program := exec.Command("sleep", "600")
+	program.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := program.Start(); err != nil {
+		t.Fatal(err)
+	}
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	exited := make(chan proc.Exit, 1)
+	go func() {
+		_ = program.Wait()
+		exited <- proc.Exit{PID: program.Process.Pid}
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	m := &Master{ending: context.Background()}
+	if _, err := m.witness(ctx, program.Process.Pid, out, exited); err == nil || err.Error() != "it did not say within 30s that it can, and was killed" {
+		t.Errorf("got %v", err)
+	}
+	if !program.ProcessState.Sys().(syscall.WaitStatus).Signaled() {
+		t.Errorf("it ended with %v", program.ProcessState)
 	}
 }
 
