@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -182,22 +183,42 @@ func TestWithoutRoot(t *testing.T) {
 }
 
 func TestWatchdog(t *testing.T) {
-	opt := unprivileged()
-	opt.Getenv = func(name string) string {
-		if name == "WATCHDOG_USEC" {
-			return "30000000"
-		}
-		return ""
+	tests := map[string]struct {
+		watchdog time.Duration
+		notices  []string
+	}{
+		"half a minute": {30 * time.Second, []string{"systemd_interval option ignored", "systemd watchdog configured to 15sec"}},
+		"a second":      {time.Second, []string{"systemd_interval option ignored", "systemd watchdog configured to 0.5sec"}},
+		"none":          {0, nil},
 	}
-	c, notices, err := Load(write(t, "systemd_interval = 5\n"+prelude), opt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !c.Global.SystemdWatchdog || c.Global.SystemdInterval != 15*time.Second {
-		t.Errorf("watchdog %v, interval %v", c.Global.SystemdWatchdog, c.Global.SystemdInterval)
-	}
-	if len(notices) != 2 || notices[0].Text != "systemd_interval option ignored" || notices[1].Text != "systemd watchdog configured to 15sec" {
-		t.Errorf("notices: %v", notices)
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			opt := unprivileged()
+			opt.Getenv = func(name string) string {
+				if name == "WATCHDOG_USEC" && test.watchdog > 0 {
+					return strconv.FormatInt(test.watchdog.Microseconds(), 10)
+				}
+				return ""
+			}
+			c, notices, err := Load(write(t, "systemd_interval = 5\n"+prelude), opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			interval := test.watchdog / 2
+			if test.watchdog == 0 {
+				interval = 5 * time.Second
+			}
+			if c.Global.SystemdWatchdog != (test.watchdog > 0) || c.Global.SystemdInterval != interval {
+				t.Errorf("watchdog %v, interval %v", c.Global.SystemdWatchdog, c.Global.SystemdInterval)
+			}
+			var got []string
+			for _, n := range notices {
+				got = append(got, n.Text)
+			}
+			if !slices.Equal(got, test.notices) {
+				t.Errorf("notices: %q", got)
+			}
+		})
 	}
 }
 

@@ -81,12 +81,13 @@ func validMechanism(g *Global) bool {
 	return false
 }
 
-// systemd takes the interval from systemd's watchdog if there is one.
+// systemd takes the interval from systemd's watchdog if there is one. php-fpm
+// lets one of two seconds or less bite.
 func (l *loader) systemd() {
 	g := &l.config.Global
 	usec := atol(l.opt.Getenv("WATCHDOG_USEC"))
 	half := time.Duration(usec/2000) * time.Millisecond
-	if half <= time.Second {
+	if half <= 0 {
 		return
 	}
 	if g.given.has("systemd_interval") && g.SystemdInterval > 0 {

@@ -31,6 +31,7 @@ func (n *monitor) start() {
 	n.interval = interval
 	m.loop.Clear(n.timer)
 	if interval > 0 {
+		n.feed() // the program that this one replaces may have done so an interval ago
 		n.again()
 	}
 }
@@ -54,9 +55,17 @@ func (n *monitor) again() {
 	l.Set(n.timer, l.Now()+n.interval)
 }
 
+// feed tells systemd's watchdog that the service lives.
+func (n *monitor) feed() {
+	if n.master.cfg.Global.SystemdWatchdog {
+		n.master.notify.send("WATCHDOG=1")
+	}
+}
+
 func (n *monitor) report() {
 	n.again()
 	if n.master.phase != phaseRunning || n.master.reload != nil {
+		n.feed() // READY and STATUS are not for now
 		return
 	}
 	n.master.snapshots.ask(func(s status.Service) { n.master.notify.send(n.text(s)) })

@@ -8,8 +8,11 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/anyfpm/anyfpm/internal/config"
 
 	"golang.org/x/sys/unix"
 
@@ -115,51 +118,101 @@ func TestMetrics(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-func TestSystemdIsToldEverything(t *testing.T) {
-	s := newService(t, "www")
-	systemd, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: s.path("notify"), Net: "unixgram"})
+// A systemd hears what a service tells systemd.
+type systemd struct {
+	t    *testing.T
+	told chan string
+}
+
+// underSystemd has a service that is started next tell systemd about itself.
+func (s *service) underSystemd() (*systemd, func(*Options)) {
+	s.t.Helper()
+	path := s.path("notify")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	defer systemd.Close()
-	s.cfg.Global.SystemdInterval = 50 * time.Millisecond
-	s.cfg.Global.SystemdWatchdog = true
-	s.run(func(o *Options) { o.Environ = append(o.Environ, "NOTIFY_SOCKET="+s.path("notify")) })
+	s.t.Cleanup(func() { _ = conn.Close() })
 	// Read at once: who sends to systemd waits for nobody.
-	told := make(chan string, 10_000)
+	d := &systemd{s.t, make(chan string, 10_000)}
 	go func() {
 		for buf := make([]byte, 1024); ; {
-			n, err := systemd.Read(buf)
+			n, err := conn.Read(buf)
 			if err != nil {
-				close(told)
+				close(d.told)
 				return
 			}
-			told <- string(buf[:n])
+			d.told <- string(buf[:n])
 		}
 	}()
-	expect := func(want string) {
-		t.Helper()
-		for {
-			text := receive(t, fmt.Sprintf("%q", want), told)
-			if strings.HasPrefix(text, want) {
-				return
-			}
-			if text == "" {
-				t.Fatalf("%q was not said", want)
-			}
+	return d, func(o *Options) { o.Environ = append(o.Environ, "NOTIFY_SOCKET="+path) }
+}
+
+// expect waits for a message that begins so. Those before it are passed over.
+func (d *systemd) expect(want string) {
+	d.t.Helper()
+	for {
+		text := receive(d.t, fmt.Sprintf("%q", want), d.told)
+		if strings.HasPrefix(text, want) {
+			return
+		}
+		if text == "" {
+			d.t.Fatalf("%q was not said", want)
 		}
 	}
-	expect("READY=1\nSTATUS=Ready to handle connections\nMAINPID=")
-	expect("READY=1\nWATCHDOG=1\nSTATUS=Processes active: 1, idle: 0, Requests: 7, slow: 0, Traffic: 140.00req/sec")
+}
+
+func TestSystemdIsToldEverything(t *testing.T) {
+	s := newService(t, "www")
+	s.cfg.Global.SystemdInterval = 50 * time.Millisecond
+	s.cfg.Global.SystemdWatchdog = true
+	systemd, option := s.underSystemd()
+	s.run(option)
+	systemd.expect("READY=1\nSTATUS=Ready to handle connections\nMAINPID=")
+	systemd.expect("READY=1\nWATCHDOG=1\nSTATUS=Processes active: 1, idle: 0, Requests: 7, slow: 0, Traffic: 140.00req/sec")
 	if err := s.reload(s.cfg); err != nil {
 		t.Error(err)
 	}
-	expect("RELOADING=1\nMONOTONIC_USEC=")
-	expect("READY=1\nSTATUS=Ready to handle connections\nMAINPID=")
+	systemd.expect("RELOADING=1\nMONOTONIC_USEC=")
+	systemd.expect("READY=1\nSTATUS=Ready to handle connections\nMAINPID=")
 	if err := s.stop(); err != nil {
 		t.Error(err)
 	}
-	expect("STOPPING=1")
+	systemd.expect("STOPPING=1")
+}
+
+// A reload and a stop may take longer than systemd's watchdog waits.
+func TestWatchdogIsFedAllTheTime(t *testing.T) {
+	const interval = time.Second
+	watched := func(s *service) *config.Config {
+		cfg := s.config("www")
+		cfg.Global.SystemdWatchdog, cfg.Global.SystemdInterval, cfg.Global.DrainDelay = true, interval, time.Hour
+		return cfg
+	}
+	s := newService(t)
+	s.cfg = watched(s)
+	systemd, option := s.underSystemd()
+	s.start(option)
+	cfg := watched(s)
+	behave(cfg.Pools[0], fakeSilent)
+	failed := make(chan error, 1)
+	go func() { failed <- s.reload(cfg) }()
+	s.nextStarts("www")
+	systemd.expect("RELOADING=1")
+	s.pass(interval)
+	systemd.expect("WATCHDOG=1")
+	s.pass(cfg.Pools[0].RunnerStartTime + readySlack)
+	if err := receive(t, "the end of the reload", failed); err == nil {
+		t.Error("the reload did not fail")
+	}
+	s.signal(syscall.SIGTERM)
+	systemd.expect("STOPPING=1")
+	s.pass(interval)
+	systemd.expect("WATCHDOG=1")
+	s.signal(syscall.SIGTERM)
+	if err := s.wait(); err != nil {
+		t.Error(err)
+	}
 }
 
 // A socket that one may not use is not one where nobody answers.

@@ -27,6 +27,13 @@ type installed struct {
 // install starts a service from a copy of the binary.
 func install(t *testing.T, conf string, as harness.Identity, args ...string) *installed {
 	t.Helper()
+	s := suite.Service(conf, as)
+	s.Args = args
+	return installService(t, s)
+}
+
+func installService(t *testing.T, s harness.Service) *installed {
+	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "anyfpm-installed-") //nolint:usetesting // a test's own directory is closed to other users
 	if err != nil {
 		t.Fatal(err)
@@ -37,9 +44,8 @@ func install(t *testing.T, conf string, as harness.Identity, args ...string) *in
 	}
 	i := &installed{t: t, program: filepath.Join(dir, "anyfpm")}
 	i.upgrade()
-	service := suite.Service(conf, as)
-	service.Binary, service.Args = i.program, args
-	i.Daemon = harness.Start(t, service)
+	s.Binary = i.program
+	i.Daemon = harness.Start(t, s)
 	return i
 }
 

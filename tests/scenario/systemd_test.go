@@ -110,6 +110,24 @@ func TestNotify(t *testing.T) {
 	}
 }
 
+// A program that takes over feeds the watchdog at once: the one before may have
+// done so long ago.
+func TestWatchdogOfReplacedProgram(t *testing.T) {
+	t.Parallel()
+	systemd := listenNotify(t, false)
+	s := suite.Service(oneWorker, harness.Current())
+	s.Env = []string{"NOTIFY_SOCKET=" + systemd.name, "WATCHDOG_USEC=3600000000"}
+	d := installService(t, s)
+	systemd.next("WATCHDOG=1")
+	d.upgrade()
+	d.Signal(syscall.SIGUSR2)
+	systemd.next("RELOADING=1\n")
+	systemd.next("WATCHDOG=1")
+	systemd.next("READY=1\n")
+	d.Log.Expect("NOTICE: reloading: execvp")
+	d.Stop()
+}
+
 // systemd_interval is how often the state is told without a watchdog; a bad
 // configuration at a reload ends the reload, not the service.
 func TestNotifyInterval(t *testing.T) {
