@@ -23,6 +23,7 @@ type link struct {
 	ended     bool     // the worker has ended the response of r
 	finished  bool     // … while it works on
 	inputDone bool     // r's body is handed over whole
+	short     bool     // … which is not what CONTENT_LENGTH says, see hangUp
 
 	ending runner.Ending // how it ended it
 
@@ -70,7 +71,7 @@ func (s *Supervisor) addLink(w *worker, fd int) (*link, error) {
 // serve hands r to the worker.
 func (l *link) serve(r *request) {
 	l.r, r.link = r, l
-	l.ended, l.finished, l.inputDone, l.fresh = false, false, false, true
+	l.ended, l.finished, l.inputDone, l.short, l.fresh = false, false, false, false, true
 	if l.s.runner.Wiring() == runner.Control {
 		if err := l.begin(r); errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
 			l.unread()
@@ -107,6 +108,7 @@ func (l *link) feed() {
 			break
 		}
 		l.inputDone = more == inputOver
+		l.short = l.inputDone && l.s.compat.php && uint64(l.r.body.got) != l.r.length()
 		l.out = l.dlg.Body(l.frame(), stream, piece)
 		if len(l.out)-l.sent >= maxLinkOut {
 			l.flush()
@@ -141,6 +143,16 @@ func (l *link) flush() {
 	if l.sent == len(l.out) && l.out != nil {
 		l.s.release(l.out)
 		l.out, l.sent = nil, 0
+		l.hangUp()
+	}
+}
+
+// hangUp ends our direction of the connection after a body that is not as long
+// as CONTENT_LENGTH says. php-cgi takes no notice of the end of FCGI_STDIN and
+// would wait for the rest for ever.
+func (l *link) hangUp() {
+	if l.short && !l.closed {
+		_ = unix.Shutdown(l.fd, unix.SHUT_WR) // it fails if php-cgi has closed
 	}
 }
 
@@ -277,10 +289,10 @@ func (l *link) release() {
 		}
 		return
 	}
-	if !l.inputDone {
+	if !l.inputDone || l.short {
 		// The response came before the body was read. What is left of the
 		// request would be taken for the next one, so the connection ends
-		// with it.
+		// with it. One in which we have hung up can have no next one.
 		l.close()
 	}
 	if !l.closed {
