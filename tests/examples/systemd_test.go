@@ -54,6 +54,7 @@ func TestUnitFiles(t *testing.T) {
 		}
 	}
 	service := place(filepath.Join(source, "anyfpm.service"), "anyfpm.service")
+	place(filepath.Join(source, "hardening.conf"), "anyfpm.service.d/hardening.conf")
 	verify("", service, place(filepath.Join(source, "anyfpm.socket"), "anyfpm.socket"))
 	place(filepath.Join(source, "php8.2-fpm.override.conf"), "php8.2-fpm.service.d/anyfpm.conf")
 	verify("", place("/lib/systemd/system/php8.2-fpm.service", "php8.2-fpm.service"))
@@ -64,6 +65,20 @@ func TestUnitFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	verify("Unknown key", service)
+}
+
+// A service that is stopped leaves the socket that systemd holds in its place.
+func TestSocketOutlivesService(t *testing.T) {
+	t.Parallel()
+	source := filepath.Join(harness.Root(t), "examples/systemd")
+	service := read(t, filepath.Join(source, "anyfpm.service"))
+	address := unitLine(t, read(t, filepath.Join(source, "anyfpm.socket")), "ListenStream")
+	if !strings.HasPrefix(address, "/run/"+unitLine(t, service, "RuntimeDirectory")+"/") {
+		return
+	}
+	if preserve := unitLine(t, service, "RuntimeDirectoryPreserve"); preserve != "yes" {
+		t.Errorf("with RuntimeDirectoryPreserve=%s systemd removes %s when the service stops", preserve, address)
+	}
 }
 
 // What the unit file says to start, to reload and to stop does so, with the
