@@ -263,9 +263,20 @@ func (c *conn) flush() {
 			c.watch() // for the next request
 		}
 	}
+	c.out, c.sent = unsent(c.out, c.sent)
 	if wasCongested && !c.congested() {
 		c.s.resumable = append(c.s.resumable, c)
 	}
+}
+
+// unsent moves what is left to write of a buffer to its beginning once that is
+// no more than what was written. A reader that is always a little behind would
+// otherwise make the buffer as long as the whole response.
+func unsent(out []byte, sent int) ([]byte, int) {
+	if sent == 0 || len(out)-sent > sent {
+		return out, sent
+	}
+	return out[:copy(out, out[sent:])], 0
 }
 
 func (c *conn) awaitWritable() {

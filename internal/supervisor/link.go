@@ -154,6 +154,7 @@ func (l *link) hangUp() {
 	if l.short && !l.closed {
 		_ = unix.Shutdown(l.fd, unix.SHUT_WR) // it fails if php-cgi has closed
 	}
+	l.out, l.sent = unsent(l.out, l.sent)
 }
 
 // unread takes back a request from a connection that the worker had closed

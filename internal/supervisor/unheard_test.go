@@ -1,7 +1,10 @@
 package supervisor
 
 import (
+	"io"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/anyfpm/anyfpm/internal/config"
 )
@@ -38,5 +41,43 @@ func TestClientLeavesLargeResponse(t *testing.T) {
 				t.Errorf("got %q", got.stdout)
 			}
 		})
+	}
+}
+
+// A client that is always behind, and never wholly, makes the buffer for it no
+// longer than one that reads nothing.
+func TestClientAlwaysBehind(t *testing.T) {
+	cfg := defaults()
+	g := start(t, cfg)
+	g.ready()
+	large := g.script("large", "#!/bin/sh\necho A: b\necho\nexec head -c 20000000 /dev/zero\n")
+	c := g.dial()
+	g.until("the connection is accepted", func(s *Supervisor) bool {
+		for c := range s.conns {
+			// As short as that of a TCP connection to another machine is in the
+			// beginning: there is room long before everything is written.
+			if err := unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 16<<10); err != nil {
+				t.Error(err)
+			}
+		}
+		return len(s.conns) == 1
+	})
+	if _, err := c.Write(encode(1, 0, params(large), "")); err != nil {
+		t.Fatal(err)
+	}
+	longest := 0
+	for buf := make([]byte, 16<<10); ; {
+		_, err := io.ReadFull(c, buf)
+		g.on(func(s *Supervisor) {
+			for c := range s.conns {
+				longest = max(longest, cap(c.out))
+			}
+		})
+		if err != nil {
+			break
+		}
+	}
+	if longest > 4*(highWater+scratchSize) {
+		t.Errorf("the buffer grew to %d bytes", longest)
 	}
 }
