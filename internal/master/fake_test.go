@@ -151,6 +151,14 @@ func (f *fake) obey() error {
 			if err := f.master.Send(&control.Snapshot{ID: m.ID, Status: []byte(status)}); err != nil {
 				return err
 			}
+		case *control.Connections:
+			for _, fd := range fds {
+				f.mu.Lock()
+				f.connections++
+				f.workers.Add(1)
+				f.mu.Unlock()
+				go f.serve(fd)
+			}
 		case *control.Reopen:
 			for i, fd := range fds {
 				_, _ = unix.Write(fd, []byte("reopened "+m.FDs[i]+"\n"))

@@ -113,7 +113,7 @@ func (s *service) run(change ...func(*Options)) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	m.bounds = bounds{time.Hour, time.Hour, time.Hour, time.Hour}
+	m.bounds = bounds{time.Hour, time.Hour, time.Hour, time.Hour, time.Hour}
 	s.master = m
 	stderr := s.keepStderr()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -289,6 +289,19 @@ func dial(path string) (*conn, error) {
 		return nil, err
 	}
 	return &conn{c, bufio.NewReader(c)}, nil
+}
+
+// connOf returns the connection of a descriptor, which becomes its own.
+func connOf(t *testing.T, fd int) *conn {
+	t.Helper()
+	file := os.NewFile(uintptr(fd), "connection")
+	defer file.Close()
+	c, err := net.FileConn(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return &conn{c, bufio.NewReader(c)}
 }
 
 // ask sends a line and returns the answer.

@@ -27,7 +27,7 @@ const orphanPatience = 5 * time.Second
 
 // bounds are the times that others may take: supervisors to end, to answer and
 // to close their doors, and all of them to come to rest.
-type bounds struct{ grace, snapshot, closing, rest time.Duration }
+type bounds struct{ grace, snapshot, closing, rest, hearing time.Duration }
 
 // A Master runs a service. Its fields belong to the loop.
 type Master struct {
@@ -81,7 +81,7 @@ func New(opts Options) (*Master, error) {
 	}
 	m := &Master{
 		opts: opts.withDefaults(), cfg: opts.Config, null: -1, before: -1,
-		bounds: bounds{stopGrace, snapshotTimeout, closedPatience, suspendPatience},
+		bounds: bounds{stopGrace, snapshotTimeout, closedPatience, suspendPatience, heardPatience},
 		pools:  map[string]*pool{}, closing: map[*pool]struct{}{},
 	}
 	m.environ = m.opts.supervisorEnviron()

@@ -204,7 +204,7 @@ func (s *supervisor) whenHeard(f func()) {
 	}
 	s.onHeard = f
 	s.hearOut()
-	s.pool.master.after(heardPatience, s.heard)
+	s.pool.master.after(s.pool.master.bounds.hearing, s.heard)
 }
 
 // hearOut goes on reading in a suspension too: the end of the connection comes
