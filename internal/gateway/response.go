@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/anyfpm/anyfpm/internal/cgi"
@@ -21,10 +22,13 @@ type response struct {
 	// still be one: it must have no body.
 	local string
 	begun bool // the status is out
+
+	length int64 // what Content-Length promises, -1 for nothing
+	bytes  int64 // of the body, as the script wrote it
 }
 
 func newResponse(w http.ResponseWriter, body *requestBody) *response {
-	return &response{w: w, control: http.NewResponseController(w), body: body}
+	return &response{w: w, control: http.NewResponseController(w), body: body, length: -1}
 }
 
 // A badResponseError says that a script's response is no CGI response.
@@ -57,7 +61,8 @@ func (o *response) Write(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	if len(p) > 0 && bodyAllowed(o.header.Status()) {
+	o.bytes += int64(len(p))
+	if p = o.promised(p); len(p) > 0 && bodyAllowed(o.header.Status()) {
 		if _, err := o.w.Write(p); err != nil {
 			return 0, err
 		}
@@ -66,6 +71,22 @@ func (o *response) Write(p []byte) (int, error) {
 		return n, nil
 	}
 	return n, o.flush()
+}
+
+// promised returns the part of p, the last piece of the body, that is within
+// Content-Length. What is beyond is no part of the response: as in Apache it is
+// thrown away.
+func (o *response) promised(p []byte) []byte {
+	over := min(o.excess(), int64(len(p)))
+	return p[:int64(len(p))-over]
+}
+
+// excess is how much of the body is beyond Content-Length.
+func (o *response) excess() int64 {
+	if o.length < 0 {
+		return 0
+	}
+	return max(0, o.bytes-o.length)
 }
 
 // end finishes the response, unless it is a local redirect.
@@ -95,7 +116,12 @@ func (o *response) begin() error {
 		}
 		value = strings.TrimSpace(value)
 		switch name {
-		case "Content-Length", "Content-Type", "Location": // a second one would be a contradiction
+		case "Content-Length": // as the next ones; what is no number says nothing
+			if n, err := strconv.ParseUint(value, 10, 63); err == nil {
+				o.length = int64(n)
+				h.Set(name, value)
+			}
+		case "Content-Type", "Location": // a second one would be a contradiction
 			h.Set(name, value)
 		default:
 			h.Add(name, value)

@@ -46,6 +46,10 @@ func (g *Gateway) serveScript(w http.ResponseWriter, r *http.Request, t target, 
 	if err == nil {
 		err = out.end()
 	}
+	if n := out.excess(); n > 0 && bodyAllowed(out.header.Status()) {
+		logger.Warn("the script's body is longer than its Content-Length, the rest is cut off",
+			slog.Int64("content_length", out.length), slog.Int64("cut_bytes", n))
+	}
 	switch {
 	case err == nil && out.local == "":
 	case err == nil:

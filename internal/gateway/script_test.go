@@ -40,6 +40,11 @@ func TestResponses(t *testing.T) {
 		{"redirect to another host", "Location: //example.org/\n\n", 302, map[string]string{"Location": "//example.org/"}, ""},
 		{"redirect to a fragment", "Location: /there#x\n\n", 302, map[string]string{"Location": "/there#x"}, ""},
 		{"retry", "Status: 503\nRetry-After: 7\nContent-Type: text/plain\n\nlater", 503, map[string]string{"Retry-After": "7"}, "later"},
+		{"more than Content-Length", "Content-Length: 4\n\nbody and more", 200, map[string]string{"Content-Length": "4"}, "body"},
+		{"more than nothing", "Content-Length: 0\n\nbody", 200, map[string]string{"Content-Length": "0"}, ""},
+		{"two lengths", "Content-Length: 9\nContent-Length: 4\n\nbody and more", 200, map[string]string{"Content-Length": "4"}, "body"},
+		{"a length with a sign", "Content-Length: +4\n\nbody", 200, map[string]string{"Content-Length": ""}, "body"},
+		{"a length that is none", "Content-Length: four\n\nbody", 200, map[string]string{"Content-Length": ""}, "body"},
 		{"NPH", "HTTP/1.1 418 Teapot\nX: y\n\nbody", 418, map[string]string{"X": "y"}, "body"},
 
 		{"nothing", "", 502, nil, "<!doctype html>\n<title>502 Bad Gateway</title>\n<h1>502 Bad Gateway</h1>\n"},
@@ -178,6 +183,40 @@ func TestResponseBreaksOff(t *testing.T) {
 	defer resp.Body.Close()
 	if body, err := io.ReadAll(resp.Body); err == nil {
 		t.Errorf("%q looks complete", body)
+	}
+}
+
+// TestBodyBeyondLength has a script write more than it promised, in pieces:
+// the response is cut to length, the connection serves the next one, and the
+// log says so.
+func TestBodyBeyondLength(t *testing.T) {
+	var log bytes.Buffer
+	s := serve(t, Config{
+		Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		Backend: fcgi.HandlerFunc(func(_ context.Context, r *fcgi.Request) (uint32, error) {
+			fmt.Fprint(r.Stdout, "Content-Length: 4\n\n")
+			for range 5 {
+				if _, err := fmt.Fprint(r.Stdout, "abc"); err != nil {
+					return 1, err
+				}
+			}
+			return 0, nil
+		}),
+	})
+	conn := raw(t, s, strings.Repeat("GET /script.cgi HTTP/1.1\r\nHost: x\r\n\r\n", 2))
+	for in, n := bufio.NewReader(conn), 0; n < 2; n++ {
+		resp, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		if err != nil || string(body) != "abca" {
+			t.Errorf("got %q, %v", body, err)
+		}
+	}
+	s.Close()
+	if !strings.Contains(log.String(), "content_length=4 cut_bytes=11") {
+		t.Errorf("the log has only %q", &log)
 	}
 }
 

@@ -146,6 +146,24 @@ func rawGet(t *testing.T, address, target string) (status int, body string) {
 	return got.Status, got.Body
 }
 
+// A script that promises less than it says is cut to what it promised, in every
+// way of asking, and the log says so.
+func TestDoorContentLength(t *testing.T) {
+	suite.Everybody(t, httpDoor, func(t *testing.T, d *harness.Daemon) {
+		d.Script("more.sh", "#!/bin/sh\nprintf 'Content-Type: text/plain\\nContent-Length: 4\\n\\nbody and more'")
+		fetch := browser(t, d)
+		for range 2 {
+			if got := fetch(t, "GET", "/more.sh", "", nil); got.Status != 200 || got.Body != "body" {
+				t.Errorf("got %v", got)
+			}
+		}
+		d.Log.Expect(`WARNING: \[pool www\] the script's body is longer than its Content-Length, the rest is cut off .*content_length=4 cut_bytes=9`)
+		if got := fetch(t, "HEAD", "/more.sh", "", nil); got.Status != 200 || got.Header.Get("Content-Length") != "4" {
+			t.Errorf("HEAD got %v", got)
+		}
+	})
+}
+
 // A pool may speak HTTP alone.
 func TestListenProtocolHTTP(t *testing.T) {
 	suite.Everybody(t, "[www]\nlisten = 127.0.0.1:{{PORT}}\nlisten.protocol = http\nhttp.root = {{WWW}}\npm = ondemand\npm.max_children = 2\n", func(t *testing.T, d *harness.Daemon) {
