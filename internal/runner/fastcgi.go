@@ -64,9 +64,14 @@ func (d *fastcgiDialogue) Probe(dst []byte) []byte {
 
 // Begin implements Dialogue.
 func (d *fastcgiDialogue) Begin(dst []byte, req *Request) []byte {
-	d.busy = true
-	dst = fcgi.AppendBegin(dst, requestID, req.Role, fcgi.FlagKeepConn)
 	d.params = req.Params.Append(d.params[:0])
+	return d.begin(dst, req.Role)
+}
+
+// begin appends BEGIN_REQUEST and the parameters in d.params.
+func (d *fastcgiDialogue) begin(dst []byte, role fcgi.Role) []byte {
+	d.busy = true
+	dst = fcgi.AppendBegin(dst, requestID, role, fcgi.FlagKeepConn)
 	dst = fcgi.AppendStream(dst, fcgi.TypeParams, requestID, d.params)
 	return fcgi.AppendStreamEnd(dst, fcgi.TypeParams, requestID)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/anyfpm/anyfpm/fcgi"
 	"github.com/anyfpm/anyfpm/internal/config"
 	"github.com/anyfpm/anyfpm/internal/phpini"
 )
@@ -32,6 +33,35 @@ func newPHP(pool *config.Pool, env []string) (*PHP, error) {
 	// php-cgi finishes its request on SIGTERM, however long that takes.
 	base.plan.Terminate = syscall.SIGINT
 	return &PHP{*base}, nil
+}
+
+// Dialogue implements Runner.
+func (*PHP) Dialogue() Dialogue { return &phpDialogue{} }
+
+// phpDialogue speaks FastCGI to php-cgi, with parameters that a
+// [cgi.PHPResolver] has corrected.
+type phpDialogue struct {
+	fastcgiDialogue
+}
+
+// Begin implements Dialogue.
+//
+// php-cgi corrects the path of the script once more. Whoever sends REDIRECT_URL
+// is to it Apache running an action: it takes PATH_TRANSLATED for the script, and
+// PATH_INFO away. Where php-fpm knows better, it is sent by a name that php-cgi
+// does not look for and of which PHP makes the right one in $_SERVER.
+func (d *phpDialogue) Begin(dst []byte, req *Request) []byte {
+	if !req.Params.Has("REDIRECT_URL") || !req.Params.Has("PATH_INFO") && !req.Params.Has("PATH_TRANSLATED") {
+		return d.fastcgiDialogue.Begin(dst, req)
+	}
+	d.params = d.params[:0]
+	for name, value := range req.Params.All() {
+		if string(name) == "REDIRECT_URL" {
+			name = []byte("REDIRECT.URL")
+		}
+		d.params = fcgi.AppendPair(d.params, name, value)
+	}
+	return d.begin(dst, req.Role)
 }
 
 // withoutOwnManager leaves out what makes php-cgi start workers of its own, and

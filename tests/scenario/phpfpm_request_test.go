@@ -3,7 +3,9 @@
 package scenario
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/anyfpm/anyfpm/tests/harness"
@@ -29,5 +31,46 @@ func TestPHPBodyOfAnotherLength(t *testing.T) {
 	}
 	if res := d.Do(harness.Request{Path: "/read.php", Body: []byte("abc")}); res.Body != "abc" {
 		t.Errorf("a whole body is %q afterwards", res.Body)
+	}
+}
+
+// What web servers send of an URL that was rewritten, or goes on behind the
+// script, comes to the script as it does in php-fpm. Behind Apache's mod_proxy
+// with mod_rewrite that is a REDIRECT_URL, of which php-cgi by itself would make
+// another script.
+func TestSameParametersAsPHPFPM(t *testing.T) {
+	t.Parallel()
+	ask := func(program string, args ...string) map[string]string {
+		s := suite.Service(staticPHP, harness.Current())
+		s.Binary, s.Global, s.Args = program, []string{}, args
+		d := harness.Start(t, s)
+		d.File("app.php", `<?php
+foreach (['SCRIPT_NAME', 'SCRIPT_FILENAME', 'PATH_INFO', 'PATH_TRANSLATED', 'REDIRECT_URL', 'PHP_SELF', 'DOCUMENT_ROOT'] as $name) {
+	foreach ([$name, "ORIG_$name"] as $n) if (isset($_SERVER[$n])) echo "$n=$_SERVER[$n] ";
+}`)
+		got := map[string]string{}
+		for _, file := range []string{"{WWW}/app.php", "{WWW}/app.php/more", "proxy:fcgi://localhost:9{WWW}/app.php", "proxy:fcgi://localhost{WWW}/app.php/more"} {
+			for _, info := range []string{"-", "/more", "/app.php/more"} {
+				for _, translated := range []string{"-", "{WWW}/more", "{WWW}/app.php", "{WWW}/app.php/more"} {
+					for _, redirect := range []string{"-", "/more"} {
+						params := map[string]string{"SCRIPT_FILENAME": file, "PATH_INFO": info, "PATH_TRANSLATED": translated, "REDIRECT_URL": redirect}
+						r := harness.Request{Path: "/app.php", Params: maps.Clone(params)}
+						for name, value := range params {
+							r.Params[name] = strings.ReplaceAll(value, "{WWW}", d.WWW)
+						}
+						res := d.Do(r)
+						key := strings.Join([]string{file, info, translated, redirect}, " ")
+						got[key] = strings.ReplaceAll(string(res.Stdout)+string(res.Stderr), d.WWW, "{WWW}")
+					}
+				}
+			}
+		}
+		return got
+	}
+	want, got := ask(phpFPM), ask(suite.Binary, "--php")
+	for _, request := range slices.Sorted(maps.Keys(want)) {
+		if got[request] != want[request] {
+			t.Errorf("%s:\nphp-fpm answers %s\nand anyfpm      %s", request, want[request], got[request])
+		}
 	}
 }
