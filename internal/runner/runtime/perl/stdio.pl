@@ -6,12 +6,14 @@ use strict;
 use warnings;
 use Fcntl ();
 use POSIX ();
+use Symbol ();
 
 # Commands of fcntl on Linux, which Fcntl does not know.
 use constant { F_DUPFD_CLOEXEC => 1030, F_GETPIPE_SZ => 1032 };
 
 my @handles = (\*STDIN, \*STDOUT, \*STDERR);
 my @modes   = ('<&=', '>&=', '>&=');
+my @usual   = map { layers($_) } 0 .. 2;
 my $usual   = describe();
 my $utf8    = $usual =~ /utf8/;
 my @saved;                 # copies of what the descriptors are between requests
@@ -97,34 +99,59 @@ sub restore {
     $| = 0;
     my $formatted = "$~,$^,$=,$-,$%" ne 'STDOUT,STDOUT_TOP,60,0,0';
     $tail = '' if !$has_tail or !POSIX::read($source, $tail, 65536);
-    my @changed = $formatted || $now ne $usual ? 0 .. 2 : $stdin_used ? 0 : ();
+    my @changed = $now ne $usual || $formatted ? changed($formatted) : $stdin_used ? 0 : ();
     close $handles[$_] for @changed;    # also drops what is left of an old body
     POSIX::dup2($saved[$_], $_) for 0 .. 2;
     reopen($_) for @changed;
-    renew_stdout() if $formatted;
     $stdin_used = 0;
     return $tail;
 }
 
-# renew_stdout makes a new STDOUT, as nothing else gets rid of a format.
-sub renew_stdout {
-    open my $file, '>&=', 1 or die "anyfpm: cannot reopen descriptor 1: $!\n";
-    binmode $file, ':utf8' if $utf8;
-    *STDOUT = *$file{IO};
+# changed returns the numbers of the handles to open anew, with STDOUT if it is
+# told so. Others stay open: a handle that is closed has its place in perl's
+# table taken by the next, and perl takes the third for STDERR when that is
+# closed.
+sub changed {
+    my ($with_stdout) = @_;
+    untie *$_ for @handles;
+    return grep { $_ == 0 || $_ == 1 && $with_stdout || layers($_) ne $usual[$_] } 0 .. 2;
 }
 
 # describe returns a text that changes with the handles.
 sub describe {
     return 'tied' if tied *STDIN or tied *STDOUT or tied *STDERR;
+    return join ',', map { layers($_) } 0 .. 2;
+}
+
+sub layers {
+    my ($fd) = @_;
     no warnings 'uninitialized';    # of one that is closed
-    return join ',', fileno STDIN, PerlIO::get_layers(STDIN), fileno STDOUT, PerlIO::get_layers(STDOUT),
-        fileno STDERR, PerlIO::get_layers(STDERR);
+    return join ',', fileno $handles[$fd], PerlIO::get_layers($handles[$fd]);
 }
 
 sub reopen {
     my ($fd) = @_;
     my $handle = $handles[$fd];
-    untie *$handle;
+    *$handle = Symbol::geniosym();    # or it would keep what formats have set
     open $handle, $modes[$fd], $fd or die "anyfpm: cannot reopen descriptor $fd: $!\n";
     binmode $handle, ':utf8' if $utf8;
+}
+
+# is_standard tells whether a file is that of STDIN, STDOUT or STDERR.
+sub is_standard {
+    my ($file) = @_;
+    return scalar grep { $file == *$_{IO} } @handles;
+}
+
+sub is_changed { describe() ne $usual }
+
+# straighten gives the handles the layers that they should have between two
+# requests, and tells whether they had others.
+sub straighten {
+    return 0 if !is_changed();
+    for my $handle (@handles) {
+        binmode $handle;
+        binmode $handle, ':utf8' if $utf8;
+    }
+    return 1;
 }
