@@ -6,6 +6,7 @@ use warnings;
 use B ();
 
 my %cache;    # by path
+my %owner;    # the path of the script that declares a package, by its name
 my $limit  = 1000;
 my $serial = 0;
 my $warn   = $^W;    # of runner.command
@@ -17,14 +18,15 @@ sub load {
     my ($path) = @_;
     my $script = $cache{$path};
     my $known  = $script && $script->{signature} eq signature($path);
-    return ($script, 0) if $known and !($script->{used}++ and $script->{once});
+    my $whole  = $known && owns($path, @{ $script->{packages} });
+    return ($script, 0) if $whole and !($script->{used}++ and $script->{once});
     $again = defined $script;
     forget($path);
     forget($_) for keys %cache >= $limit ? keys %cache : ();
     $script = compile($path);
     $script->{used} = 1;
     $cache{$path} = $script;
-    return ($script, !$known && !$script->{late});
+    return ($script, !$known && !$script->{late} && !$script->{uses_lib});
 }
 
 # preload compiles a script before the process that will run it is forked.
@@ -32,9 +34,15 @@ sub load {
 sub preload {
     my ($path) = @_;
     my $source = eval { slurp($path) } // return;
-    return if is_late($source);
+    return if is_late($source) or uses_lib($source) or !owns($path, packages($source));
+    chdir directory($path) or return;
+    $0 = $path;
     my ($script) = eval { load($path) };
     $script->{used} = 0 if $script;
+    Anyfpm::Libraries::end($script // {});
+    if (Anyfpm::Stdio::straighten()) {
+        forget($path);    # what it does to them is for the process that runs it
+    }
     Anyfpm::State::set_environment();    # a module may have changed it, for all children
     Anyfpm::Stdio::flush();              # what a module has printed is in no response
 }
@@ -68,13 +76,34 @@ sub slurp {
 # those of STDOUT, and thus not in its package.
 sub is_late { scalar($_[0] =~ /^\s*BEGIN\s*\{|^format\b.*=[ \t\r]*$/m) }
 
+# uses_lib tells whether a script has modules of its own. A zygote must not
+# load them: they may change, and another script have some of the same names.
+sub uses_lib { scalar($_[0] =~ /\buse\s+lib\b/) }
+
+# packages returns the names of the packages that a script declares.
+sub packages { $_[0] =~ /\bpackage\s+([A-Za-z_][\w:]*)\s*[;{]/g }
+
+# owns tells whether packages are as the script at a path has declared them,
+# and not as another that has some of the same names.
+sub owns {
+    my ($path, @packages) = @_;
+    return !grep { ($owner{$_} // $path) ne $path } @packages;
+}
+
+# directory is where a script lies.
+sub directory { substr $_[0], 0, rindex($_[0], '/') || 1 }
+
 sub compile {
     my ($path) = @_;
+    Anyfpm::Libraries::find_bin();
     my $signature = signature($path);
     my $source    = slurp($path);
     $source =~ s/\A\xEF\xBB\xBF//;    # a byte order mark, which perl skips in files only
     my $package   = join '_', substr($path =~ s{.*/}{}r, 0, 100) =~ s/\W/_/gr, ++$serial;
-    my $self      = bless { signature => $signature, package => $package, late => is_late($source) };
+    my $self      = bless { signature => $signature, package => $package, late => is_late($source), uses_lib => uses_lib($source) };
+    $self->{packages} = [packages($source)];
+    $again ||= !owns($path, @{ $self->{packages} });
+    @owner{ @{ $self->{packages} } } = ($path) x @{ $self->{packages} };
     $self->{warn} = $source =~ /\A#!\S*perl\S*[^\n]*\s-\w*[wW]/ ? 1 : $warn;
     my $inner = () = $source =~ /<<~?["']?__(?:END|DATA)__\b/g;    # these end here-documents
     $self->{data} = $2 // ''
@@ -95,6 +124,8 @@ sub compile {
         $self->{die_hook}  = $SIG{__DIE__};
         $@;
     };
+    # "use open" changes STDOUT when it is compiled.
+    $self->{late} ||= Anyfpm::Stdio::is_changed();
     # What the script's "use" statements have set is true for each run of it.
     $self->{inc} = [@INC] if join("\0", @INC) ne $inc;
     Anyfpm::Libraries::compiled($self);
@@ -182,7 +213,7 @@ sub reset {
     my ($self) = @_;
     for my $glob (@{ $self->{variables}{globs} }) {
         my $file = *{$glob}{IO} or next;
-        close $file if (fileno($file) // 0) > 2;
+        close $file if !Anyfpm::Stdio::is_standard($file);
     }
     for (@{ $self->{variables}{variables} }) {
         my ($type, $reference, $value) = @$_;

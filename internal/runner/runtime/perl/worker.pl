@@ -39,6 +39,7 @@ sub serve {
     guard(\&request, set_up($type, $content));
     end_block($_) for $script ? @{ $script->{end} } : ();
     leave() if $once or $$ != $pid;
+    Anyfpm::Libraries::end($script // {});
     $script->reset if $script;
     my $tail = Anyfpm::State::restore();
     $flags |= Anyfpm::Wire::RETIRE if Anyfpm::State::children();
@@ -68,7 +69,7 @@ sub set_up {
 # request runs a script with Perl's special variables as at its start.
 sub request {
     my ($path, @arguments) = @_;
-    my $directory = substr $path, 0, rindex($path, '/') || 1;
+    my $directory = Anyfpm::Script::directory($path);
     chdir $directory or die "Can't chdir to $directory: $!\n";
     ($script, my $compiled) = Anyfpm::Script::load($path);
     $flags |= Anyfpm::Wire::COMPILED if $compiled;
