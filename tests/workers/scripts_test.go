@@ -136,3 +136,20 @@ func TestMuchOutput(t *testing.T) {
 		})
 	}
 }
+
+// A script that closes all descriptors but its standard ones, as daemons do,
+// loses nothing of what it prints.
+func TestScriptClosesAll(t *testing.T) {
+	for _, isolation := range []string{"fork", "persistent"} {
+		t.Run(isolation, func(t *testing.T) {
+			t.Parallel()
+			d := suite.Start(t, static(1)+"runner = python\nrunner.isolation = "+isolation+"\n")
+			d.File("x", "import os\nprint('Content-Type: text/plain\\n\\nbefore')\nos.closerange(3, 1000)\nprint('after')\n")
+			for range 3 {
+				if res := d.Get("/x"); res.Body != "before\nafter\n" || len(res.Stderr) > 0 {
+					t.Errorf("got %d %q, stderr %q", res.Status, res.Body, res.Stderr)
+				}
+			}
+		})
+	}
+}

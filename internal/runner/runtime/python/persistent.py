@@ -30,8 +30,12 @@ class Persistent(Scripts):
         main.__dict__.clear()  # closes what the script left open, as an exit would
         self._modules.leave()
         tail = self.tail()
-        self._state.restore()
-        if children():
+        try:
+            self._state.restore()
+            retire = children()
+        except OSError:
+            retire = True  # the script has closed what puts it back
+        if retire:
             self.flags |= wire.RETIRE
         self.control.end(self.flags, status, tail)
 
