@@ -33,7 +33,7 @@ class Anyfpm::Script
     [stat.mtime, stat.size, stat.ino]
   end
 
-  attr_reader :path, :signature
+  attr_reader :path, :signature, :globals
 
   def initialize(path)
     @path = path
@@ -41,6 +41,7 @@ class Anyfpm::Script
     @code = RubyVM::InstructionSequence.compile_file(path)
     source = File.binread(path)
     @data = $~.end(0) if source =~ /^__END__(?:\r?\n|\z)/
+    @globals = source.scan(/\$[\w\x80-\xff]+/n).uniq # the global variables that it names
   end
 
   # run runs the script; DATA is what follows its __END__.

@@ -15,6 +15,7 @@ class Anyfpm::State
     @load_path = $LOAD_PATH.dup
     @umask = File.umask
     @threads = Thread.list
+    @thread_manners = [Thread.abort_on_exception, Thread.report_on_exception]
     @globals = GLOBALS.map { |name| [name, eval(name.to_s)] }
     @known_globals = global_variables
     @encodings = [Encoding.default_external, Encoding.default_internal]
@@ -26,10 +27,11 @@ class Anyfpm::State
   end
 
   # restore puts everything back but the environment and the working directory.
-  def restore
+  def restore(script)
     (Thread.list - @threads).each { |thread| thread.kill.join }
     restore_traps
-    restore_globals
+    Thread.abort_on_exception, Thread.report_on_exception = @thread_manners
+    restore_globals(script&.globals || [])
     ARGF.lineno = 0 # and $. with it
     File.umask(@umask)
     $LOAD_PATH.replace(@load_path) if $LOAD_PATH != @load_path
@@ -56,11 +58,11 @@ class Anyfpm::State
   end
 
   # restore_globals also forgets the global variables that the script has
-  # made; they are nil, as before.
-  def restore_globals
+  # made; they are nil, as before. Those that it does not name are a library's.
+  def restore_globals(names)
     $VERBOSE = nil # some of them are deprecated
     (global_variables - @known_globals).each do |name|
-      eval("#{name} = nil")
+      eval("#{name} = nil") if names.include?(name.to_s.b)
     rescue NameError
       next # a library's that can not be assigned
     end

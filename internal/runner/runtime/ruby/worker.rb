@@ -65,7 +65,7 @@ class Anyfpm::Worker
     leave(status) if @once || Process.pid != @pid
     @script&.forget
     @stdio.flush
-    @state.restore
+    @state.restore(@script)
     @stdio.restore
     @flags |= Anyfpm::Wire::RETIRE if @state.children?
     @wire.finish_request(@flags, status)
