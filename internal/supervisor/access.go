@@ -136,6 +136,15 @@ func (r *request) logAccess() {
 	a.add(lines)
 }
 
+// noteHeader keeps the header of an answer of our own, if the line has fields of
+// it.
+func (r *request) noteHeader(text string) {
+	if a := r.s.access; a != nil && a.format.Has('o') {
+		r.resp.header.Reset() // of what the worker began to say
+		_, _, _ = r.resp.header.Feed([]byte(text))
+	}
+}
+
 // view is the text of b for as long as b does not change; a line of the log is
 // made before that.
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

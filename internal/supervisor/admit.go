@@ -32,13 +32,14 @@ func (r *request) admit() {
 	}
 	var found cgi.Resolution
 	if s.compat.php {
-		if !r.params.Has("REQUEST_METHOD") {
-			r.unasked()
-			return
-		}
 		// Status and ping go by the name that the script has afterwards.
 		found = s.resolver.Resolve(&r.params)
 		r.name = found.URI
+		if !r.params.Has("REQUEST_METHOD") {
+			r.script = found.Script
+			r.unasked()
+			return
+		}
 	}
 	if s.special(r) {
 		return
@@ -67,6 +68,9 @@ func (r *request) denied(found cgi.Resolution) {
 	r.s.say(a.Level, "%s", a.Stderr)
 	code, _ := strconv.Atoi(a.Status[:3])
 	r.outcome = status.Denied
+	if r.s.compat.php && (found.Outcome == cgi.NotFound || found.Outcome == cgi.DotDot) {
+		r.script = "" // for php-fpm there is none, in its access log and on its status page
+	}
 	body := a.Body
 	a.Body = ""
 	r.answer(&answer{status: code, header: string(a.Append(nil, r.s.compat.poweredBy)), body: body, stderr: a.Stderr})

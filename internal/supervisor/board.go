@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/anyfpm/anyfpm/pool"
@@ -58,17 +60,29 @@ func (r *request) length() uint64 {
 func (r *request) user() []byte {
 	auth := r.params.Get("HTTP_AUTHORIZATION")
 	if scheme, rest, ok := bytes.Cut(auth, []byte(" ")); ok && bytes.EqualFold(scheme, []byte("Basic")) {
-		plain, err := base64.StdEncoding.AppendDecode(nil, bytes.TrimSpace(rest))
-		if err == nil {
-			name, _, _ := bytes.Cut(plain, []byte(":"))
+		if name, _, ok := bytes.Cut(decodeBase64(rest), []byte(":")); ok {
 			return name
 		}
+		return nil
 	}
 	if _, rest, ok := bytes.Cut(auth, []byte(`username="`)); ok && len(auth) > 6 && bytes.EqualFold(auth[:6], []byte("Digest")) {
 		name, _, _ := bytes.Cut(rest, []byte(`"`))
 		return name
 	}
 	return nil
+}
+
+// decodeBase64 decodes as PHP does: what is no digit is left out, and nothing
+// need be padded.
+func decodeBase64(text []byte) []byte {
+	digits := slices.DeleteFunc(slices.Clone(text), func(c byte) bool {
+		return strings.IndexByte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", c) < 0
+	})
+	if len(digits)%4 == 1 {
+		digits = digits[:len(digits)-1]
+	}
+	plain, _ := base64.RawStdEncoding.AppendDecode(nil, digits) // it cannot fail
+	return plain
 }
 
 // status is the pool at this moment. asking is the request that asks, nil

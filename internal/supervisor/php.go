@@ -151,6 +151,20 @@ func (r *request) unasked() {
 	r.reply([]byte(header))
 }
 
+// explainForbidden says of a script that php-cgi could not open what php-fpm
+// says of it. Whether it may be read is asked only now: few may not.
+func (r *request) explainForbidden() {
+	if unix.Access(r.script, unix.R_OK) != unix.EACCES {
+		return // it is the script's own answer
+	}
+	a := cgi.Resolution{Outcome: cgi.NotPermitted, Script: r.script}.Answer()
+	r.s.say(a.Level, "%s", a.Stderr)
+	if r.messages.said {
+		r.Stderr([]byte("; "))
+	}
+	r.Stderr([]byte(a.Stderr))
+}
+
 // brokenOff ends the connection of a request that gets no answer any more, as
 // php-fpm's worker does when it is made to end.
 func (r *request) brokenOff() {

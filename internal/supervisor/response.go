@@ -3,6 +3,7 @@ package supervisor
 import (
 	"errors"
 	"log/slog"
+	"net/http"
 
 	"github.com/anyfpm/anyfpm/fcgi"
 	"github.com/anyfpm/anyfpm/internal/cgi"
@@ -71,8 +72,11 @@ func (r *request) Stdout(p []byte) {
 // sendHeader sends the header and, mostly in the same record, the beginning of
 // the body.
 func (r *request) sendHeader(body []byte) {
-	r.resp.began = true
 	r.resp.status = r.resp.header.Status()
+	if r.resp.status == http.StatusForbidden && r.s.compat.php {
+		r.explainForbidden()
+	}
+	r.resp.began = true
 	if r.resp.head {
 		body = nil
 	}
@@ -158,6 +162,7 @@ func (r *request) badHeader(err error) {
 // still says is thrown away.
 func (r *request) answer(a *answer) {
 	if r.c != nil && !r.resp.muted && !r.resp.began {
+		r.noteHeader(a.header)
 		r.resp.status = a.status
 		r.resp.began = true
 		r.c.write(a.append(r.c.output(), r.id, r.resp.head))

@@ -42,6 +42,7 @@ func (s *Supervisor) special(r *request) bool {
 // reply gives an answer that is no refusal: header and body in one.
 func (r *request) reply(text []byte) {
 	r.outcome = status.Internal
+	r.noteHeader(string(text))
 	r.resp.began, r.resp.status = true, 200
 	r.c.write(fcgi.AppendStream(r.c.output(), fcgi.TypeStdout, r.id, text))
 	r.end(0, fcgi.StatusRequestComplete)

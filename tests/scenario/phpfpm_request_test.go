@@ -4,6 +4,8 @@ package scenario
 
 import (
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -71,6 +73,55 @@ foreach (['SCRIPT_NAME', 'SCRIPT_FILENAME', 'PATH_INFO', 'PATH_TRANSLATED', 'RED
 	for _, request := range slices.Sorted(maps.Keys(want)) {
 		if got[request] != want[request] {
 			t.Errorf("%s:\nphp-fpm answers %s\nand anyfpm      %s", request, want[request], got[request])
+		}
+	}
+}
+
+// What is refused, or answered without a script, is answered, explained and
+// logged as by php-fpm.
+func TestSameRefusalsAsPHPFPM(t *testing.T) {
+	t.Parallel()
+	requests := []harness.Request{
+		{Path: "/works.php"}, {Path: "/works.php", PathInfo: "/more"}, {Path: "/forbids.php"},
+		{Path: "/none.php"}, {Path: "/none.php/more"}, {Path: "/sub/"}, {Path: "/sub"}, {Path: "/text.txt"}, {Path: "/secret.php"},
+		{Path: "/works.php", Params: map[string]string{"SCRIPT_FILENAME": "-"}},
+		{Path: "/works.php", Params: map[string]string{"SCRIPT_FILENAME": "/x/../works.php"}},
+		{Path: "/works.php", Params: map[string]string{"REQUEST_METHOD": "-"}},
+		{Path: "/ping"}, {Path: "/status?json"},
+	}
+	for _, auth := range []string{"Basic dTpw", "basic dTpw", "Basic dQ==", "Basic  d T\tp=w", "Basic dTo", "Basic", "Basic !", "Bearer dTpw"} {
+		requests = append(requests, harness.Request{Path: "/works.php", Params: map[string]string{"HTTP_AUTHORIZATION": auth}})
+	}
+	const conf = staticPHP + "ping.path = /ping\npm.status_path = /status\naccess.log = {{LOG}}/access\naccess.format = \"%m %r %s %f <%u> %{Expires}o\"\n"
+	ask := func(program string, args ...string) (answers []string) {
+		s := suite.Service(conf, harness.Current())
+		s.Binary, s.Global, s.Args = program, []string{}, args
+		d := harness.Start(t, s)
+		d.File("works.php", "<?php echo 'works';")
+		d.File("forbids.php", "<?php http_response_code(403);")
+		d.File("text.txt", "text")
+		if err := os.Chmod(d.File("secret.php", "<?php"), 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir(filepath.Join(d.WWW, "sub"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		log := harness.Follow(t, filepath.Join(d.Dir, "log", "access"))
+		for _, r := range requests {
+			res := d.Do(r)
+			line := log.Expect(`.*`)[0]
+			stdout := string(res.Stdout)
+			if strings.HasPrefix(r.Path, "/status") {
+				stdout = ""
+			}
+			answers = append(answers, strings.ReplaceAll(stdout+"\n"+string(res.Stderr)+"\n"+line, d.WWW, "{WWW}"))
+		}
+		return answers
+	}
+	want, got := ask(phpFPM), ask(suite.Binary, "--php")
+	for i, r := range requests {
+		if got[i] != want[i] {
+			t.Errorf("%s %v:\nphp-fpm answers %q\nand anyfpm      %q", r.Path, r.Params, want[i], got[i])
 		}
 	}
 }
