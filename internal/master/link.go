@@ -23,8 +23,8 @@ const (
 	// reads so little is broken.
 	queueLength = 64
 	// silentExit is how long a supervisor may live on after it has closed its
-	// control socket.
-	silentExit = time.Second
+	// control socket. That is its last act, but hundreds may end at once.
+	silentExit = 5 * time.Second
 
 	// What a supervisor may send: a snapshot has a row for each worker.
 	messageBase      = 256 << 10
