@@ -274,7 +274,7 @@ func (m *Master) start() {
 	for _, cfg := range m.cfg.Pools {
 		p := m.pools[cfg.Name]
 		p.start(func(err error) {
-			if err != nil && !errors.Is(err, errEnding) {
+			if err != nil && !errors.Is(err, errEnding) && !errors.Is(err, errOvertaken) {
 				p.log().Error("the pool does not start", "err", err)
 			}
 			if waiting--; waiting == 0 {

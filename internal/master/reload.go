@@ -172,6 +172,9 @@ func (r *reload) apply(cfg *config.Config, doors map[string][]door) {
 	r.settled("", nil)
 }
 
+// errOvertaken is the end of a start that a reload goes on with.
+var errOvertaken = errors.New("overtaken by a reload")
+
 // move brings a pool to cfg, with a new generation beside the old one if there
 // is a process.
 func (r *reload) move(cfg *config.Pool, doors []door) {
@@ -192,7 +195,7 @@ func (r *reload) move(cfg *config.Pool, doors []door) {
 		p.generation++
 		p.start(settled)
 	default:
-		p.settle(errors.New("overtaken by a reload"))
+		p.settle(errOvertaken)
 		p.settled = settled
 		p.next = m.launch(p, cfg, doors, p.generation+1)
 	}

@@ -50,6 +50,22 @@ func TestReloadKeepsRequestsInFlight(t *testing.T) {
 	})
 }
 
+// A pool that is still starting goes on with the reload, which is no failure.
+func TestReloadOvertakesStart(t *testing.T) {
+	s := newService(t, "www")
+	behave(s.cfg.Pools[0], fakeSilent)
+	s.run()
+	s.expectLog("fpm is running")
+	s.eventually("the control socket", func() bool { _, err := os.Stat(s.path("control")); return err == nil })
+	if err := s.reload(s.config("www")); err != nil {
+		t.Error(err)
+	}
+	s.expectGeneration("www", 2)
+	if log := s.log(); strings.Contains(log, "ERROR") {
+		t.Errorf("log:\n%s", log)
+	}
+}
+
 func TestReloadUnderLoadFailsNoRequest(t *testing.T) {
 	s := newService(t, "www", "api").start()
 	var stop atomic.Bool
