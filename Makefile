@@ -45,7 +45,7 @@ test-unit: ## the packages by themselves, with the race detector
 test-scenarios: ## the real binary behind a real nginx, as this user and, for root, as nobody too
 	$(GO) test -tags=integration -count=1 -p=1 -parallel=8 -timeout=8m $(TESTFLAGS) $(SCENARIOS)
 
-# Half an hour on two cores; make test has a short form. RELOADS=1000 in one go.
+# An hour on two cores; make test has a short form. RELOADS=1000 in one go.
 RELOADS ?= 1000
 STORMS  ?= 100
 KILLS   ?= 200
