@@ -34,7 +34,7 @@ class Anyfpm::State
     restore_globals(script&.globals || [])
     ARGF.lineno = 0 # and $. with it
     File.umask(@umask)
-    $LOAD_PATH.replace(@load_path) if $LOAD_PATH != @load_path
+    restore_load_path if $LOAD_PATH != @load_path
     return if [Encoding.default_external, Encoding.default_internal] == @encodings
 
     Encoding.default_external, Encoding.default_internal = @encodings
@@ -55,6 +55,15 @@ class Anyfpm::State
 
     traps.to_a.each { |signal, handler| trap(signal, handler || "DEFAULT") }
     traps.clear
+  end
+
+  # restore_load_path keeps the directories of gems, in the place where
+  # RubyGems puts them: a gem is activated only once.
+  def restore_load_path
+    gems = defined?(Gem) ? Gem.loaded_specs.each_value.flat_map(&:full_require_paths) : []
+    site = @load_path.index(RbConfig::CONFIG["sitelibdir"]) || 0
+    @load_path.insert(site, *((gems & $LOAD_PATH) - @load_path))
+    $LOAD_PATH.replace(@load_path)
   end
 
   # restore_globals also forgets the global variables that the script has
