@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -61,6 +62,10 @@ func (a *app) serveDirectory(f *serviceFlags, root, http, fcgi string) error {
 		defer remove()
 		root = dir
 	}
+	root, err := directory(root)
+	if err != nil {
+		return &exit{code: exitConfig, err: fmt.Errorf("cannot serve: %w", err)}
+	}
 	cfg := config.Default(root, http, fcgi)
 	cfg.Global.PID = f.pid
 	if os.Geteuid() == 0 {
@@ -68,6 +73,20 @@ func (a *app) serveDirectory(f *serviceFlags, root, http, fcgi string) error {
 	}
 	fmt.Fprintf(a.stderr, "anyfpm: serving %s on http://%s/ and, for web servers, FastCGI on %s\n", root, cfg.Pools[0].HTTPListen, cfg.Pools[0].Listen)
 	return f.runService(a, service{cfg: cfg})
+}
+
+// directory returns the whole path of a directory that is there: one of the
+// command line is below the working directory, not below the prefix.
+func directory(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	info, err := os.Stat(path)
+	if err == nil && !info.IsDir() {
+		err = &fs.PathError{Op: "open", Path: path, Err: syscall.ENOTDIR}
+	}
+	return path, err
 }
 
 // leaveRoot makes the scripts of a pool that names no user run as nobody. The

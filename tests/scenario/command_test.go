@@ -5,6 +5,7 @@ package scenario
 import (
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -147,6 +148,27 @@ func TestQuickstart(t *testing.T) {
 	}
 	if got := browser.Fetch(t, "POST", "/hello.py", "name=Ada", map[string]string{"Content-Type": "application/x-www-form-urlencoded"}); !strings.Contains(got.Body, "Hello, Ada.") {
 		t.Errorf("hello.py got %v", got)
+	}
+	p.Signal(syscall.SIGTERM)
+	if status := p.Wait(harness.Patience); status.ExitStatus() != 0 {
+		t.Errorf("it ended with code %d", status.ExitStatus())
+	}
+}
+
+// The directory of run --root is below the working directory.
+func TestRootOfTheCommandLine(t *testing.T) {
+	t.Parallel()
+	box := harness.NewSandbox(t, harness.Current())
+	address := fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
+	p := harness.Run(t, harness.Command{
+		Args: []string{suite.Binary, "run", "--root", "quickstart", "--http", address, "--listen", box.Path("run.sock")},
+		Env:  []string{"PATH=/usr/local/bin:/usr/bin:/bin", "TMPDIR=" + box.Tmp, "XDG_RUNTIME_DIR=" + box.Tmp},
+		Dir:  filepath.Join(harness.Root(t), "examples"),
+		As:   harness.Current(),
+	})
+	harness.Eventually(t, harness.Patience, func() error { return harness.Listening(address) })
+	if got := harness.Browser("http://"+address).Fetch(t, "GET", "/hello.sh", "", nil); !strings.HasPrefix(got.Body, "Hello from ") {
+		t.Errorf("got %v", got)
 	}
 	p.Signal(syscall.SIGTERM)
 	if status := p.Wait(harness.Patience); status.ExitStatus() != 0 {
