@@ -15,10 +15,6 @@ type phpMessages struct {
 	said    bool // there was one
 }
 
-// maxMessage is how long a message of a worker may be in php-fpm whatever
-// log_limit says (zlog.c).
-const maxMessage = 2048
-
 // phpSaid takes what php-cgi says about the request.
 func (r *request) phpSaid(p []byte) {
 	m := &r.messages
@@ -78,7 +74,7 @@ func (r *request) logMessage(line []byte) {
 // end, if the line of it in the log would be too long.
 func (s *Supervisor) workerLine(begin string, text []byte) []byte {
 	line := append([]byte(begin), text...)
-	if room := min(s.logLimit, maxMessage) - len("NOTICE: \n"); len(line) > room {
+	if room := s.logLimit - len("NOTICE: \n"); len(line) > room {
 		line = append(line[:max(0, room-len("..."))], "..."...)
 	}
 	return line

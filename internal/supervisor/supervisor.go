@@ -186,7 +186,7 @@ func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, proc
 	}
 	s := &Supervisor{
 		cfg: cfg, log: log, loop: l, pool: p, runner: r, procs: procs, host: h, events: events,
-		logLimit:  maxMessage,
+		logLimit:  maxLine, // until the session says it
 		silence:   silences{firstByteTimeout, paramsTimeout, bodySilence, withholdSilence},
 		readBuf:   make([]byte, scratchSize),
 		relayBuf:  make([]byte, scratchSize),

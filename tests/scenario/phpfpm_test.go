@@ -78,6 +78,9 @@ var dramas = []drama{
 	{name: "plain worker output", conf: "log_limit = 600\n" + staticPHP + "catch_workers_output = yes\ndecorate_workers_output = no\n", ends: syscall.SIGTERM, play: func(t *testing.T, d *harness.Daemon) {
 		php(t, d, `<?php file_put_contents("php://stderr", str_repeat("x", 1300) . "\nthree\n");`)
 	}},
+	{name: "long messages", conf: "log_limit = 6000\n" + staticPHP + "catch_workers_output = yes\n", ends: syscall.SIGTERM, play: func(t *testing.T, d *harness.Daemon) {
+		php(t, d, `<?php error_log(str_repeat("x", 3000)); error_log(str_repeat("y", 7000)); echo 1;`)
+	}},
 	{name: "process.max", conf: "process.max = 2\n[www]\npm = static\npm.max_children = 3\n", ends: syscall.SIGTERM, races: true, play: func(t *testing.T, d *harness.Daemon) {
 		awaitLine(t, d, "WARNING: The maximum number of processes has been reached")
 	}},
