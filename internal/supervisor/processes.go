@@ -57,9 +57,18 @@ func closeAll(fds []int) {
 // that it can be ended with all it started, and dying with its supervisor.
 func (s *Supervisor) spec(plan runner.Plan, files []int) proc.Spec {
 	return proc.Spec{
-		Path: plan.Path, Args: plan.Args, Env: plan.Env, Dir: plan.Dir, Files: files,
+		Path: plan.Path, Args: plan.Args, Env: plan.Env, Dir: s.enterable(plan.Dir), Files: files,
 		Setpgid: true, Pdeathsig: syscall.SIGKILL, Limits: s.limits,
 	}
+}
+
+// enterable is the directory for a process to enter: none where it would not be
+// let in but is already, since the supervisor has entered chdir as root.
+func (s *Supervisor) enterable(dir string) string {
+	if dir != "" && dir == s.cfg.Chdir && unix.Access(dir, unix.X_OK) == unix.EACCES {
+		return ""
+	}
+	return dir
 }
 
 // exitLine is php-fpm's line for the end of a child (fpm_children.c,

@@ -44,6 +44,7 @@ func TestSameWorkerAsPHPFPM(t *testing.T) {
 		"own env":    "clear_env = no\nenv[A] = one\nenv[TMPDIR] = /other\n",
 		"php values": "php_value[memory_limit] = 64M\nphp_value[memory_limit] = 32M\nphp_admin_value[precision] = 9\nphp_flag[display_errors] = on\nphp_admin_flag[display_errors] = off\nphp_value[session.name] = given\nphp_admin_value[error_log] = log/php.log\nphp_value[sendmail_path] = sendmail -t\nphp_admin_value[disable_functions] = exec\nphp_value[date.timezone] = Europe/Berlin\n",
 		"prefix":     "prefix = {{TMP}}\nchdir = /\nphp_value[error_log] = php.log\n",
+		"root's":     "chdir = /root\n",
 		"number":     "user = 33\n",
 		"no user id": "user = 4711\ngroup = 4712\n",
 	} {
@@ -52,7 +53,7 @@ func TestSameWorkerAsPHPFPM(t *testing.T) {
 			said := map[string][]string{}
 			for _, program := range []string{phpFPM, suite.Binary} {
 				as := harness.Current()
-				if as.PoolUser == "" && (name == "number" || name == "no user id") {
+				if as.PoolUser == "" && (name == "number" || name == "no user id" || name == "root's") {
 					continue
 				}
 				s := suite.Service(staticPHP+conf, as)
