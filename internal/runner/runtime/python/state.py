@@ -2,6 +2,7 @@
 
 import _thread
 import fcntl
+import gc
 import os
 import posix
 import signal
@@ -45,6 +46,7 @@ class State:
         sys.path[:] = self._path
         sys.settrace(None)
         sys.setprofile(None)
+        gc.enable()
         if sys.getrecursionlimit() != self._recursion:
             sys.setrecursionlimit(self._recursion)
 
