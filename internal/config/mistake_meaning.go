@@ -54,6 +54,7 @@ var poolMeanings = []meaning{
 	{name: "listen.group", value: "nobody-knows", lines: unixLines, fault: "ERROR: POOLcannot get gid for group 'nobody-knows': Success (0)"},
 	{name: "listen.http", value: "127.0.0.1:99999", lines: "http.root = /\n", fault: "ERROR: invalid port value '99999'"},
 	{name: "listen.http", value: "127.0.0.1:9000", lines: "http.root = /\n", fault: "ERROR: POOLunable to set listen.http as '127.0.0.1:9000' is already used by listen"},
+	{name: "http.index", value: "index.html a/b", lines: "listen.http = 127.0.0.1:9001\nhttp.root = /\n", fault: "ERROR: POOLthe http index 'a/b' must be the name of a file that is not hidden, without a path"},
 	{name: "http.root", value: "/nowhere", lines: "listen.http = 127.0.0.1:9001\n", fault: "ERROR: POOLthe http root '/nowhere' does not exist or is not a directory"},
 	{name: "http.root", value: "", lines: "listen.http = 127.0.0.1:9001\n", fault: "ERROR: POOL'http.root' must be specified for a pool that speaks HTTP"},
 	{name: "process.priority", value: "21", fault: "ERROR: POOLprocess.priority must be included into [-19,20]"},

@@ -52,7 +52,6 @@ var anything = map[string]string{
 	"listen.allowed_clients":    "a wrong address lets nobody in and is logged, as in php-fpm",
 	"apparmor_hat":              "only the kernel knows the hats; a worker that cannot change says so",
 	"security.limit_extensions": "any text is an extension",
-	"http.index":                "any text is a name of a file",
 }
 
 // No directive is without a wrong value, but for those that take any.

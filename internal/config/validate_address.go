@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 )
 
 // A door is an address that something of the configuration listens on.
@@ -33,6 +34,12 @@ func (c *poolCheck) doors() {
 	p.HTTPRoot = c.fullPath(p.HTTPRoot, p, builtinPrefix)
 	if !c.isDir(p.Chroot + p.HTTPRoot) {
 		c.error("http.root", "the http root '%s' does not exist or is not a directory", p.Chroot+p.HTTPRoot)
+	}
+	for _, name := range p.HTTPIndex {
+		if strings.Contains(name, "/") || strings.HasPrefix(name, ".") {
+			c.error("http.index", "the http index '%s' must be the name of a file that is not hidden, without a path", name)
+			break
+		}
 	}
 }
 
