@@ -100,7 +100,7 @@ type feedPipe struct {
 // open returns the child's descriptor: /dev/null without a body, the body's
 // own file if it is there whole, else a pipe that feed fills.
 func (p *feedPipe) open(s *Supervisor, r *request, b *body) (child int, err error) {
-	p.sup, p.r, p.body, p.fd = s, r, b, -1
+	*p = feedPipe{fd: -1, body: b, sup: s, r: r} // a worker's pipe before it was watched, or blocked
 	if b.complete() {
 		if b.pending() == 0 {
 			return loop.Duplicate(s.host.null)

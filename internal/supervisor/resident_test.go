@@ -51,6 +51,25 @@ func TestPythonScripts(t *testing.T) {
 	}
 }
 
+// The bodies that a worker gets through a pipe, because they are too long to be
+// kept, are whole however the one before was taken.
+func TestLongBodiesOfOneWorker(t *testing.T) {
+	cfg := interpreter(config.RunnerPython, "persistent")
+	cfg.MaxChildren, cfg.BodyMemory, cfg.BodySpool = 1, 1<<10, 1<<10
+	g := start(t, cfg)
+	g.ready()
+	count := g.plain("count.py", "import sys\nprint('A: b\\n')\nprint(len(sys.stdin.buffer.read()))\n")
+	some := g.plain("some.py", "import sys\nprint('A: b\\n')\nprint(len(sys.stdin.buffer.read(99)))\n")
+	body := strings.Repeat("x", 1<<20)
+	for n, c := range []struct{ script, want string }{
+		{count, "1048576"}, {count, "1048576"}, {some, "99"}, {count, "1048576"},
+	} {
+		if got := g.get(append(params(c.script), "REQUEST_METHOD", "POST"), body); got.body() != c.want {
+			t.Errorf("request %d got %q, want %q", n, got.stdout, c.want)
+		}
+	}
+}
+
 // A script may end its worker's process as it likes, or make it another
 // program: what it printed is the response, and it is not tried again.
 func TestScriptsEndTheirProcess(t *testing.T) {
