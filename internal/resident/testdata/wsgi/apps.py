@@ -384,6 +384,30 @@ def finishing_early(environ, start_response):
     return [b"late"]
 
 
+def forking(environ, start_response):
+    """Has a child for each way in which one can come back to the worker."""
+    import anyfpm
+
+    start_response("200 OK", TEXT)
+    for status, end in (3, sys.exit), (1, lambda status: 1 / 0), (0, lambda status: [b"child\n"]):
+        child = os.fork()
+        if child == 0:
+            anyfpm.finish_request()
+            return end(status)
+        if os.WEXITSTATUS(os.waitpid(child, 0)[1]) != status:
+            return [b"another status\n"]
+    return [b"parent\n"]
+
+
+def forking_late(environ, start_response):
+    start_response("200 OK", TEXT)
+    yield b"one\n"
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+    yield b"two\n"
+
+
 def validated(name):
     return validator(globals()[name])
 

@@ -37,7 +37,7 @@ class Persistent(Scripts):
             retire = True  # the script has closed what puts it back
         if retire:
             self.flags |= wire.RETIRE
-        self.control.end(self.flags, status, tail)
+        self.end(status, tail)
 
     def _run(self, main, fields):
         script = self.load(fields)

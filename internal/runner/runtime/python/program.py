@@ -105,6 +105,16 @@ class Scripts:
         self.control.finish(DRAIN, tail)
         return True
 
+    def end(self, status, tail):
+        """End the request."""
+        try:
+            self.control.end(self.flags, status, tail)
+        except OSError:  # the script has closed the socket, or the supervisor is gone
+            try:
+                wire.write_all(1, tail)
+            finally:
+                os._exit(status)
+
     def leave(self, main, status, callbacks=()):
         """End the process as the interpreter does, except for freeing memory.
 
@@ -123,7 +133,8 @@ class Scripts:
         if posix.getpid() != self.pid:
             wire.write_all(1, tail)
             os._exit(status)
-        self.control.end(self.flags | wire.RETIRE, status, tail)
+        self.flags |= wire.RETIRE
+        self.end(status, tail)
         os._exit(0)
 
 

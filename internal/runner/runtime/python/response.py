@@ -130,6 +130,10 @@ class Response:
         else:
             self._worker.end(0, 0, self._head + b"\r\n\r\n")
 
+    def abandon(self):
+        """Send nothing more."""
+        self._finished = True
+
     def finish(self):
         """anyfpm.finish_request: end the response with what has been sent so far."""
         if self._finished or self._head is None:

@@ -85,13 +85,7 @@ class Control:
 
     def end(self, flags, status, tail=b""):
         """End the request with an exit status and the rest of its response."""
-        try:
-            self._sendall(_ending(3 + len(tail), END, flags, status) + tail)
-        except OSError:  # the script has closed the socket, or the supervisor is gone
-            try:
-                write_all(1, tail)
-            finally:
-                os._exit(status)
+        self._sendall(_ending(3 + len(tail), END, flags, status) + tail)
 
     def finish(self, flags, tail):
         """End the response; the request goes on."""

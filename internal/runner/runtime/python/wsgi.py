@@ -34,6 +34,8 @@ class Application:
     def __init__(self, settings, control):
         self._settings = settings
         self._control = control
+        self._response = None
+        self._is_child = False
 
     def compile(self, path):
         """There are no scripts to compile."""
@@ -53,6 +55,7 @@ class Application:
         # opens when it is imported, such as a connection to a database, is not
         # to be shared by the workers.
         self._application = application.load(self._settings)
+        os.register_at_fork(after_in_child=self._become_child)
         sys.stdout.flush()
         self._environ = {
             "wsgi.version": (1, 0),
@@ -75,11 +78,13 @@ class Application:
             stdin = os.fdopen(self._control.descriptors.pop(), "rb")
         environ = self._make_environ(content)
         environ["wsgi.input"] = stdin
-        response = Response(self, environ.get("REQUEST_METHOD") == "HEAD")
+        response = self._response = Response(self, environ.get("REQUEST_METHOD") == "HEAD")
         anyfpm._finish = response.finish
         try:
             response.run(self._application, environ)
         except BaseException as error:
+            if self._is_child and isinstance(error, SystemExit):
+                raise
             report(error)
             self.end(wire.FAILED | wire.DRAIN_STDOUT, 1)
         try:
@@ -87,8 +92,16 @@ class Application:
         except (BufferError, ValueError):
             pass  # the application still looks at it, or has detached it
 
+    def _become_child(self):
+        """Have nothing to do with the response, in a process that the application has forked."""
+        self._is_child = True
+        if self._response:
+            self._response.abandon()
+
     def end(self, flags, status, tail=b""):
         """End the request that is being served."""
+        if self._is_child:
+            sys.exit(status)
         if self._errors.written:
             self._errors.written = False
             flags |= wire.DRAIN_STDERR
