@@ -32,6 +32,9 @@ func (c *poolCheck) doors() {
 		return
 	}
 	p.HTTPRoot = c.fullPath(p.HTTPRoot, p, builtinPrefix)
+	if whole, err := filepath.Abs(p.HTTPRoot); err == nil && !filepath.IsAbs(p.HTTPRoot) {
+		p.HTTPRoot = whole // -p is relative
+	}
 	if !c.isDir(p.Chroot + p.HTTPRoot) {
 		c.error("http.root", "the http root '%s' does not exist or is not a directory", p.Chroot+p.HTTPRoot)
 	}

@@ -4,6 +4,7 @@ package scenario
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -148,6 +149,44 @@ func TestQuickstart(t *testing.T) {
 	}
 	if got := browser.Fetch(t, "POST", "/hello.py", "name=Ada", map[string]string{"Content-Type": "application/x-www-form-urlencoded"}); !strings.Contains(got.Body, "Hello, Ada.") {
 		t.Errorf("hello.py got %v", got)
+	}
+	p.Signal(syscall.SIGTERM)
+	if status := p.Wait(harness.Patience); status.ExitStatus() != 0 {
+		t.Errorf("it ended with code %d", status.ExitStatus())
+	}
+}
+
+// The quickstart's pool.conf serves the same, by the command in its README.
+func TestQuickstartPool(t *testing.T) {
+	t.Parallel()
+	box := harness.NewSandbox(t, harness.Current())
+	http := fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
+	const dir = "examples/quickstart"
+	text, err := os.ReadFile(filepath.Join(harness.Root(t), dir, "pool.conf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The source may be where only its owner may go.
+	if err := os.MkdirAll(box.Path(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(box.Path(dir+"/hello.sh"), []byte("#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nHello'\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	conf := box.Path("pool.conf")
+	adapted := strings.NewReplacer("127.0.0.1:8080", http, "127.0.0.1:9000", box.Path("pool.sock")).Replace(string(text))
+	if err := os.WriteFile(conf, []byte(adapted), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p := harness.Run(t, harness.Command{
+		Args: []string{suite.Binary, "run", "-p", ".", "-y", conf},
+		Env:  []string{"PATH=/usr/local/bin:/usr/bin:/bin", "TMPDIR=" + box.Tmp},
+		Dir:  box.Dir,
+		As:   harness.Current(),
+	})
+	harness.Eventually(t, harness.Patience, func() error { return harness.Listening(http) })
+	if got := harness.Browser("http://"+http).Fetch(t, "GET", "/hello.sh", "", nil); got.Body != "Hello" {
+		t.Errorf("got %v", got)
 	}
 	p.Signal(syscall.SIGTERM)
 	if status := p.Wait(harness.Patience); status.ExitStatus() != 0 {
