@@ -7,8 +7,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/anyfpm/anyfpm/fcgi"
 	"github.com/anyfpm/anyfpm/internal/loop"
 	"github.com/anyfpm/anyfpm/internal/runner"
+	"github.com/anyfpm/anyfpm/status"
 )
 
 // A link is a connection to a resident worker. It carries one request at a
@@ -298,6 +300,19 @@ func (l *link) release() {
 	}
 	if !l.closed {
 		l.w.idle = append(l.w.idle, l)
+	}
+	r.released()
+}
+
+// cut ends the request, whose worker goes on with its others.
+func (l *link) cut() {
+	r := l.r
+	l.w.endLines()
+	l.r, r.link = nil, nil
+	l.close()
+	if r.c != nil {
+		r.outcome = status.Aborted
+		r.end(0, fcgi.StatusRequestComplete)
 	}
 	r.released()
 }

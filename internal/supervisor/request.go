@@ -248,8 +248,13 @@ func (r *request) abandon() {
 	r.s.perform(r.s.pool.Cancel(r.s.loop.Now(), &r.lease))
 }
 
-// abort stops the worker of a running request.
+// abort stops the worker of a running request. One that serves others, too, is
+// left to them, and learns of the end by that of its connection.
 func (r *request) abort() {
+	if r.link != nil && r.worker.only() == nil {
+		r.link.cut()
+		return
+	}
 	r.s.perform(r.s.pool.Abort(r.s.loop.Now(), &r.lease, pool.ClientAbort))
 }
 

@@ -112,7 +112,7 @@ func (c *conn) timeout() {
 				r.outcome = status.BadRequest
 				r.answer(bodyTimeout())
 			} else if r.phase == phaseRunning && !r.inputEnd {
-				r.log().Warn("request body stopped coming, its worker is stopped", clientAttr(c))
+				r.log().Warn("request body stopped coming, request aborted", clientAttr(c))
 				r.outcome = status.BadRequest
 				r.answer(bodyTimeout())
 				r.abort()

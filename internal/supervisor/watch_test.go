@@ -18,7 +18,7 @@ func TestBodyStopsComing(t *testing.T) {
 		log       string
 	}{
 		{"on the way in", false, phaseBody, "request body stopped coming, request refused"},
-		{"on the way to a script", true, phaseRunning, "request body stopped coming, its worker is stopped"},
+		{"on the way to a script", true, phaseRunning, "request body stopped coming, request aborted"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := defaults()

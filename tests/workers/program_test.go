@@ -34,13 +34,7 @@ func TestConcurrency(t *testing.T) {
 	for range 4 {
 		held = append(held, d.Go(harness.Request{Path: "/x?mode=hold;"}))
 	}
-	harness.Eventually(t, harness.Patience, func() error {
-		text, _ := d.CLI("status", "--json", "--control", d.Control())
-		if !strings.Contains(text, `"queue": 1`) {
-			return fmt.Errorf("not one request waits: %s", text)
-		}
-		return nil
-	})
+	awaitQueue(t, d, 1)
 	d.File("go", "")
 	for _, h := range held {
 		if out := <-h; out.Err != nil || pid(t, out.Response) != worker {
@@ -48,6 +42,61 @@ func TestConcurrency(t *testing.T) {
 		}
 	}
 	d.AwaitStatus("one idle worker", idle(1))
+}
+
+// A client that breaks off its upload, leaves, or aborts its request ends that
+// request and none of the others that its worker serves; its place is free.
+func TestConcurrentClientLeaves(t *testing.T) {
+	for name, leave := range map[string]func(c *harness.Conn){
+		"upload": func(c *harness.Conn) {
+			c.Send(harness.Stream(harness.Stdin, 1, []byte("part")))
+			_ = c.Close()
+		},
+		"close": func(c *harness.Conn) {
+			c.Send(harness.Stream(harness.Stdin, 1, nil))
+			_ = c.Close()
+		},
+		"abort": func(c *harness.Conn) {
+			c.Send(harness.Record{Type: harness.AbortRequest, ID: 1}.Bytes())
+			c.Rest(1) // up to END_REQUEST
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := program(t, "pm.max_children = 1\nrunner.concurrency = 3\nrequest_body.streaming = yes\non_client_abort = terminate\n"+
+				"env[THREADS] = 1\nenv[GO] = {{WWW}}/go\n")
+			worker := pid(t, d.Get("/x"))
+			hold := harness.Request{Path: "/x?mode=hold;", KeepConn: true}
+			leaver := d.Dial()
+			leaver.Send(d.Request(hold).Head(1))
+			var held []<-chan harness.Outcome
+			for range 3 {
+				held = append(held, d.Go(hold))
+			}
+			awaitQueue(t, d, 1)
+			leave(leaver)
+			awaitQueue(t, d, 0)
+			d.File("go", "")
+			for _, h := range held {
+				if out := <-h; out.Err != nil || pid(t, out.Response) != worker {
+					t.Errorf("got %q, %v, want worker %d", out.Body, out.Err, worker)
+				}
+			}
+			d.AwaitStatus("one idle worker", idle(1))
+		})
+	}
+}
+
+// awaitQueue waits until so many requests wait for a worker.
+func awaitQueue(t *testing.T, d *harness.Daemon, n int) {
+	t.Helper()
+	harness.Eventually(t, harness.Patience, func() error {
+		text, _ := d.CLI("status", "--json", "--control", d.Control())
+		if !strings.Contains(text, fmt.Sprintf(`"queue": %d`, n)) {
+			return fmt.Errorf("not %d requests wait: %s", n, text)
+		}
+		return nil
+	})
 }
 
 // The sockets of workers can be reached by the pool's user alone, and lie in a
