@@ -36,6 +36,11 @@ type aclEntry struct {
 // accessList is nil when a pool has none.
 type accessList []aclEntry
 
+// hasACL tells whether anybody is named in the lists of s.
+func (s Spec) hasACL() bool {
+	return strings.Trim(s.ACLUsers+s.ACLGroups, ", \t") != ""
+}
+
 // parseACL returns the list that gives everybody named read and write access
 // and the rest what mode says.
 func parseACL(spec Spec, mode uint32) (accessList, error) {

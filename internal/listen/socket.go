@@ -12,7 +12,8 @@ type Spec struct {
 	Address string // host:port, port, or the path of a unix socket
 	Backlog int    // -1 is the system's limit
 	// The rest is for unix sockets only. Owner and Group are names or numbers,
-	// empty for those of the process. Mode is octal, empty for 0660.
+	// empty for those of the process; the name of an owner stands for its group,
+	// too. Mode is octal, empty for 0660.
 	Owner string
 	Group string
 	Mode  string

@@ -31,6 +31,7 @@ func (t *Table) Open(spec Spec) (*Socket, error) {
 		return nil, err
 	}
 	if a.path != "" {
+		t.warnOfACL(spec)
 		if s := t.sockets[a.path]; s != nil {
 			return s, t.reuse(s, spec)
 		}
@@ -57,6 +58,19 @@ func (t *Table) add(s *Socket, err error) (*Socket, error) {
 	}
 	t.sockets[s.Key] = s
 	return s, nil
+}
+
+// warnOfACL says in php-fpm's words (fpm_unix.c, fpm_unix_resolve_socket_permissions)
+// what an access list makes useless.
+func (t *Table) warnOfACL(spec Spec) {
+	if !spec.hasACL() {
+		return
+	}
+	for _, ignored := range []struct{ name, value string }{{"owner", spec.Owner}, {"group", spec.Group}} {
+		if ignored.value != "" {
+			logfile.Printf(t.log, logfile.LevelWarning, "[pool %s] ACL set, listen.%s = '%s' is ignored", spec.Pool, ignored.name, ignored.value)
+		}
+	}
 }
 
 // reuse brings a socket up to date with a changed configuration. An inherited

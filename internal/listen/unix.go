@@ -104,7 +104,7 @@ func (s *Socket) chown() error {
 	uid, gid := -1, -1
 	var err error
 	if s.spec.Owner != "" {
-		if uid, err = proc.UserID(s.spec.Owner); err != nil {
+		if uid, gid, err = proc.OwnerIDs(s.spec.Owner); err != nil {
 			return fmt.Errorf("[pool %s] %w", s.spec.Pool, err)
 		}
 	}

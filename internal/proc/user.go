@@ -88,6 +88,20 @@ func UserID(name string) (int, error) {
 	return u.UID, nil
 }
 
+// OwnerIDs returns what listen.owner stands for: the number of the user called
+// name and that of its group, or name itself and -1 if it is a number.
+func OwnerIDs(name string) (uid, gid int, err error) {
+	if isNumber(name) {
+		uid, err = strconv.Atoi(name)
+		return uid, -1, err
+	}
+	u, err := lookupUser(name)
+	if err != nil {
+		return 0, 0, err
+	}
+	return u.UID, u.GID, nil
+}
+
 // GroupID returns the number of the group called name, or name itself if it
 // is a number.
 func GroupID(name string) (int, error) {

@@ -3,6 +3,9 @@
 package scenario
 
 import (
+	"fmt"
+	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/anyfpm/anyfpm/tests/harness"
@@ -76,6 +79,46 @@ func TestSameWorkerAsPHPFPM(t *testing.T) {
 				if want, got := said[phpFPM][i], said[suite.Binary][i]; got != want || want == "" {
 					t.Errorf("php-fpm's worker says\n%s\nand anyfpm's\n%s", want, got)
 				}
+			}
+		})
+	}
+}
+
+// The socket has the owner, group and mode that php-fpm would give it, and what
+// is said of them is the same.
+func TestSameSocketAsPHPFPM(t *testing.T) {
+	t.Parallel()
+	if harness.Current().PoolUser == "" {
+		t.Skip("only root gives sockets away")
+	}
+	for name, conf := range map[string]string{
+		"plain":  "",
+		"owner":  "listen.owner = www-data\n",
+		"number": "listen.owner = 33\n",
+		"group":  "listen.group = www-data\nlisten.mode = 0666\n",
+		"both":   "listen.owner = www-data\nlisten.group = daemon\nlisten.mode = 0600\n",
+		"acl":    "listen.owner = www-data\nlisten.group = daemon\nlisten.acl_users = daemon\n",
+		"no acl": "listen.owner = www-data\nlisten.acl_users =\n",
+		"groups": "listen.acl_groups = daemon,www-data\nlisten.mode = 0640\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			said := map[string]string{}
+			for _, program := range []string{phpFPM, suite.Binary} {
+				s := suite.Service(staticPHP+"listen = {{RUN}}/s.sock\n"+conf, harness.Current())
+				s.Binary, s.Global = program, []string{}
+				if program == suite.Binary {
+					s.Args = []string{"--php"}
+				}
+				d := harness.Start(t, s)
+				var st syscall.Stat_t
+				if err := syscall.Stat(filepath.Join(d.Run, "s.sock"), &st); err != nil {
+					t.Fatal(err)
+				}
+				said[program] = fmt.Sprintf("%o %d %d\n%s", st.Mode, st.Uid, st.Gid, lines(d.Log.Lines(), false))
+			}
+			if want, got := said[phpFPM], said[suite.Binary]; got != want {
+				t.Errorf("php-fpm:\n%s\nanyfpm:\n%s", want, got)
 			}
 		})
 	}
