@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -337,12 +338,56 @@ func TestIdleConnections(t *testing.T) {
 // A script may answer before it has read its body, and its client may stop
 // sending once it hears an answer, as nginx does: the answer waits.
 func TestAnswerWaitsForTheBody(t *testing.T) {
+	g, c, rest := answersEarly(t)
+	if _, err := c.Write(rest); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := decode(t, got)[1]; !strings.HasSuffix(r.stdout, "early\n200000\n") {
+		t.Errorf("got %q", r.stdout)
+	}
+	g.settled()
+}
+
+// A client that sends no more before it has an answer gets what there is.
+func TestAnswerDoesNotWaitForASilentClient(t *testing.T) {
+	g, c, rest := answersEarly(t)
+	g.pass(time.Hour)
+	var got []byte
+	for buf := make([]byte, 4096); !bytes.Contains(got, []byte("early\n")); {
+		n, err := c.Read(buf)
+		if err != nil {
+			t.Fatalf("got %q and then %v", got, err)
+		}
+		got = append(got, buf[:n]...)
+	}
+	if _, err := c.Write(rest); err != nil {
+		t.Fatal(err)
+	}
+	more, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := decode(t, append(got, more...))[1]; !strings.HasSuffix(r.stdout, "early\n200000\n") {
+		t.Errorf("got %q", r.stdout)
+	}
+	g.settled()
+}
+
+// answersEarly has a script answer a client that has sent the first half of its
+// body, and returns the client and the rest. The answer waits for an hour.
+func answersEarly(t *testing.T) (g *rig, c net.Conn, rest []byte) {
+	t.Helper()
 	cfg := defaults()
 	cfg.BodyStreaming = true
-	g := start(t, cfg)
+	g = start(t, cfg)
+	g.on(func(s *Supervisor) { s.silence.body = 24 * time.Hour })
 	fifo := g.fifo("said")
 	script := g.script("s", "#!/bin/sh\necho A: b\necho\necho early\necho > "+fifo+"\nwc -c\n")
-	c := g.dial()
+	c = g.dial()
 	raw := encode(1, 0, append(params(script), "REQUEST_METHOD", "POST"), strings.Repeat("x", 200_000))
 	if _, err := c.Write(raw[:len(raw)/2]); err != nil {
 		t.Fatal(err)
@@ -357,14 +402,5 @@ func TestAnswerWaitsForTheBody(t *testing.T) {
 		}
 		return false
 	})
-	if _, err := c.Write(raw[len(raw)/2:]); err != nil {
-		t.Fatal(err)
-	}
-	got, err := io.ReadAll(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r := decode(t, got)[1]; !strings.HasSuffix(r.stdout, "early\n200000\n") {
-		t.Errorf("got %q", r.stdout)
-	}
+	return g, c, raw[len(raw)/2:]
 }

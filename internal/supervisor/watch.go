@@ -114,7 +114,11 @@ func (c *conn) timeout() {
 			} else if r.phase == phaseRunning && !r.inputEnd {
 				r.log().Warn("request body stopped coming, request aborted", clientAttr(c))
 				r.outcome = status.BadRequest
-				r.answer(bodyTimeout())
+				if r.resp.began {
+					r.cutOff()
+				} else {
+					r.answer(bodyTimeout())
+				}
 				r.abort()
 			}
 		}

@@ -81,3 +81,22 @@ func TestBodyStopsComing(t *testing.T) {
 		})
 	}
 }
+
+// A response that had begun when the body stopped coming will not be complete,
+// and nobody may take it for one that is.
+func TestBodyStopsComingAfterTheAnswer(t *testing.T) {
+	g, c, _ := answersEarly(t)
+	g.on(func(s *Supervisor) {
+		for conn := range s.conns {
+			for _, r := range conn.reqs {
+				r.passOn()
+			}
+			conn.timeout()
+		}
+	})
+	got, err := io.ReadAll(c)
+	if r := decode(t, got)[1]; r.stdout != "A: b\r\n\r\nearly\n" || r.end != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	g.settled()
+}
