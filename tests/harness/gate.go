@@ -1,8 +1,10 @@
 package harness
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 )
@@ -58,4 +60,18 @@ func (d *Daemon) AwaitProcesses(text string, n int) []Proc {
 		return nil
 	})
 	return found
+}
+
+// Await waits until a process is at the gate.
+func (g *Gate) Await(pid int) {
+	g.t.Helper()
+	Eventually(g.t, Patience, func() error {
+		fds, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+		for _, fd := range fds {
+			if file, _ := os.Readlink(fd); file == g.Path { // it may be closed by now
+				return nil
+			}
+		}
+		return errors.Join(fmt.Errorf("process %d is not at the gate", pid), err)
+	})
 }

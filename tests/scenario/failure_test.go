@@ -134,7 +134,7 @@ func TestDeletedScript(t *testing.T) {
 		gate := d.Gate()
 		path := filepath.Join(d.WWW, "hold.sh")
 		running := d.Go(harness.Request{Path: "/hold.sh"})
-		d.AwaitProcesses("hold.sh", 1)
+		gate.Await(d.AwaitProcesses("hold.sh", 1)[0].PID) // it has read itself by then
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
