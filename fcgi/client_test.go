@@ -399,6 +399,11 @@ func TestClientMaxConns(t *testing.T) {
 	if _, err := c.Do(ctx, get()); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("one more request gets %v", err)
 	}
+	c.mu.Lock()
+	if n := len(c.waiters); n != 2 {
+		t.Errorf("%d requests wait after one has given up", n)
+	}
+	c.mu.Unlock()
 	close(b.end)
 	wg.Wait()
 	if c.load() != 0 || len(c.waiters) != 0 {

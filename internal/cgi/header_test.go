@@ -91,6 +91,8 @@ func TestHeaderParserRefuses(t *testing.T) {
 		{"status line later", "A: 1\nHTTP/1.1 200 OK\n\n", ErrBadHeader, "no field"},
 		{"status line of no number", "HTTP/1.1 OK\n\n", ErrBadHeader, "no field"},
 		{"status of no number", "Status: OK\n\n", ErrBadHeader, "invalid status"},
+		{"status of a word", "Status: two hundred\n\n", ErrBadHeader, "invalid status"},
+		{"status of two digits", "Status: 20\n\n", ErrBadHeader, "invalid status"},
 		{"status of four digits", "Status: 2000\n\n", ErrBadHeader, "invalid status"},
 		{"status too small", "Status: 099 x\n\n", ErrBadHeader, "invalid status"},
 		{"too large", "A: " + strings.Repeat("x", 200) + "\n\n", ErrHeaderTooLarge, "more than 100 bytes"},

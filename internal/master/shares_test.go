@@ -67,6 +67,9 @@ func TestShares(t *testing.T) {
 	if sum := dynamic.share.granted + ondemand.share.granted; sum > 4 {
 		t.Errorf("granted %d in total under a lower maximum", sum)
 	}
+	m.cfg.Global.ProcessMax = 20
+	m.shares.reset()
+	expect("under a higher maximum", 4, 3, 8)
 	m.shares.update(dynamic, &control.Usage{Workers: -1, Wanted: -5})
 	if dynamic.share.workers < 0 {
 		t.Error("believed a nonsensical report")

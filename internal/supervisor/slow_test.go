@@ -141,6 +141,7 @@ func TestSlowlogRepeat(t *testing.T) {
 	g := start(t, cfg)
 	g.ready()
 	slow, gate := g.withSlowlog(), g.fifo("gate")
+	g.pass(24 * time.Hour) // in which there was no request
 	script := g.plain("x.py", "import os\ndef inner():\n    open(os.environ['GATE']).read()\ninner()\nprint('A: b\\n')\n")
 	got := g.begin(params(script, "GATE", gate, "QUERY_STRING", "q=\"\n\xff", "REQUEST_ID", "r1"), "")
 	open := g.stuck(gate)
