@@ -30,7 +30,7 @@ socket is opened; logs are, as at a start.
 
 Exit codes: 0 it can be used, 78 it cannot.`,
 		Example: `  anyfpm check /etc/anyfpm/anyfpm.conf
-  anyfpm check --dump anyfpm.conf       also print it with every default`,
+  anyfpm check --dump anyfpm.conf       also print it, as php-fpm -tt does`,
 		Args: exactly(cobra.MaximumNArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 {
