@@ -8,11 +8,20 @@ my %added  = map { $_ => 1 } split /:/, $ENV{PERL5LIB} // '';
 my @system = grep { !$added{$_} } @INC;
 my $loaded = 0;    # how many files %INC has between two requests
 
+# compiling gives the modules the state that they have when a process compiles
+# its script.
+sub compiling {
+    my ($path, $source) = @_;
+    find_bin();
+    Anyfpm::Carp::compiling($path, $source);
+}
+
 # compiled remembers what a script's "use" statements have told the modules.
 sub compiled {
     my ($script) = @_;
     no warnings 'once';
     $script->{cgi} = [@CGI::SAVED_SYMBOLS];
+    Anyfpm::Carp::compiled($script);
 }
 
 # begin gives the modules the state that they have at the start of a process.
@@ -23,10 +32,7 @@ sub begin {
         CGI->_reset_globals;
         CGI->_setup_symbols(@{ $script->{cgi} }) if @{ $script->{cgi} };
     }
-    if ($INC{'CGI/Carp.pm'}) {
-        no warnings qw(once redefine);
-        *CGI::Carp::ineval = \&in_eval;
-    }
+    Anyfpm::Carp::begin($script);
     find_bin();
     @INC{ keys %{ $script->{files} } } = values %{ $script->{files} } if $script->{files};
 }
@@ -53,13 +59,4 @@ sub end {
         }
     }
     $loaded = keys %INC;
-}
-
-# in_eval tells whether a script is in an eval of its own, for CGI::Carp's
-# fatalsToBrowser, which else takes the worker's for it.
-sub in_eval {
-    for (my $i = 0; my (undef, $file, undef, $sub) = caller $i; $i++) {
-        return 1 if $sub eq '(eval)' and $file !~ m{^anyfpm/};
-    }
-    return 0;
 }

@@ -45,6 +45,7 @@ sub preload {
     }
     Anyfpm::State::set_environment();    # a module may have changed it, for all children
     Anyfpm::Stdio::flush();              # what a module has printed is in no response
+    Anyfpm::Carp::end();
 }
 
 # forget frees a script.
@@ -95,12 +96,15 @@ sub directory { substr $_[0], 0, rindex($_[0], '/') || 1 }
 
 sub compile {
     my ($path) = @_;
-    Anyfpm::Libraries::find_bin();
     my $signature = signature($path);
     my $source    = slurp($path);
+    Anyfpm::Libraries::compiling($path, $source);
     $source =~ s/\A\xEF\xBB\xBF//;    # a byte order mark, which perl skips in files only
     my $package   = join '_', substr($path =~ s{.*/}{}r, 0, 100) =~ s/\W/_/gr, ++$serial;
-    my $self      = bless { signature => $signature, package => $package, late => is_late($source), uses_lib => uses_lib($source) };
+    my $self      = bless {
+        path => $path, signature => $signature, package => $package,
+        late => is_late($source), uses_lib => uses_lib($source),
+    };
     $self->{packages} = [packages($source)];
     $again ||= !owns($path, @{ $self->{packages} });
     @owner{ @{ $self->{packages} } } = ($path) x @{ $self->{packages} };
@@ -119,6 +123,8 @@ sub compile {
     my $error = do {
         local ($^W, $@) = ($self->{warn}, '');
         local @SIG{qw(__WARN__ __DIE__)} = (\&warning);
+        no warnings 'once';
+        local *CORE::GLOBAL::die if Anyfpm::Carp::hidden();
         Anyfpm::evaluate(qq(package Anyfpm::Script::$package; sub __anyfpm {\n#line 1 "$file"\n$source\n}));
         $self->{warn_hook} = $SIG{__WARN__} if $SIG{__WARN__} != \&warning;
         $self->{die_hook}  = $SIG{__DIE__};
@@ -130,7 +136,10 @@ sub compile {
     $self->{inc} = [@INC] if join("\0", @INC) ne $inc;
     Anyfpm::Libraries::compiled($self);
     $self->{end} = take_ends(@{ ends() } - $ends, $file);
-    die $error if $error ne '';
+    if ($error ne '') {
+        Anyfpm::Carp::fail($self, $error);
+        die $error;
+    }
 
     no strict 'refs';
     $self->{code}      = \&{"Anyfpm::Script::$package\::__anyfpm"};
@@ -139,14 +148,18 @@ sub compile {
     return $self;
 }
 
-# warning passes on what perl says of a script, but for what only compiling it
-# in a sub, and more than once, brings about.
+# warning passes on what perl says of a script.
 sub warning {
-    return if $_[0] =~ /^Variable "[^"]+" will not stay shared/;
-    return if $_[0] =~ /^Format \S+ redefined/;
-    return if $again and $_[0] =~ /^(?:Constant )?[Ss]ubroutine \S+ redefined/;
     no warnings 'utf8';
-    print STDERR @_;
+    print STDERR @_ if !is_ours($_[0]);
+}
+
+# is_ours tells whether a warning is of what only compiling a script in a sub,
+# and more than once, brings about.
+sub is_ours {
+    my ($text) = @_;
+    return 1 if $text =~ /^Variable "[^"]+" will not stay shared/ or $text =~ /^Format \S+ redefined/;
+    return $again && $text =~ /^(?:Constant )?[Ss]ubroutine \S+ redefined/;
 }
 
 # ends is the interpreter's list of END blocks, the newest first.

@@ -84,6 +84,17 @@ sub finish {
     POSIX::dup2(fileno $nowhere, 1);
 }
 
+# rewind has tell count what is written to STDOUT from now on.
+sub rewind {
+    return if tell(STDOUT) <= 0;
+    open my $nowhere, '+<', '/dev/null' or return;    # in a pipe nothing has a place
+    my $stdout = POSIX::dup(1);
+    POSIX::dup2(fileno $nowhere, 1);
+    seek STDOUT, 0, 0;
+    POSIX::dup2($stdout, 1);
+    POSIX::close($stdout);
+}
+
 # restore writes out what Perl has buffered, and puts back the descriptors and
 # the handles that were changed. It returns the tail of the response: what was
 # in STDOUT's buffer, where that is known to be small and to belong there.

@@ -42,6 +42,7 @@ sub serve {
     Anyfpm::Libraries::end($script // {});
     $script->reset if $script;
     my $tail = Anyfpm::State::restore();
+    Anyfpm::Carp::end();
     $flags |= Anyfpm::Wire::RETIRE if Anyfpm::State::children();
     Anyfpm::Wire::end($flags, $status, $tail);
 }
