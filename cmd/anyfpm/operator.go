@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/anyfpm/anyfpm/internal/config"
@@ -60,4 +63,28 @@ func (f *operatorFlags) controlPath(a *app) (string, error) {
 		return cfg.Global.ControlListen, nil
 	}
 	return scan(path).controlPath(f.prefix), nil
+}
+
+// completionPatience is how long the shell may be kept waiting.
+const completionPatience = time.Second
+
+// pools completes the names of the service's pools.
+func (f *operatorFlags) pools(a *app) cobra.CompletionFunc {
+	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		client, err := f.client(a)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), completionPatience)
+		defer cancel()
+		service, err := client.Status(ctx)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var names []string
+		for i := range service.Pools {
+			names = append(names, service.Pools[i].Pool)
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
 }

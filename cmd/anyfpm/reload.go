@@ -31,5 +31,6 @@ Exit codes: 0 done, 1 the old configuration goes on, 69 no service answers.`,
 		},
 	}
 	flags.register(cmd.Flags())
+	cmd.ValidArgsFunction = flags.pools(a)
 	return cmd
 }

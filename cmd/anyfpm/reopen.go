@@ -23,5 +23,6 @@ Exit codes: 0 all are open, 1 not all, 69 no service answers.`,
 		},
 	}
 	flags.register(cmd.Flags())
+	cmd.ValidArgsFunction = cobra.NoFileCompletions
 	return cmd
 }

@@ -46,6 +46,7 @@ ran, 78 the configuration or what it asks for is not possible.`,
 		},
 	}
 	flags.register(cmd.Flags())
+	cmd.ValidArgsFunction = cobra.NoFileCompletions
 	cmd.Flags().StringVar(&http, "http", "", "serve browsers at `ADDR` (default 127.0.0.1:8080)")
 	cmd.Flags().StringVar(&fcgi, "listen", "", "serve web servers at `ADDR` (default 127.0.0.1:9000)")
 	cmd.Flags().StringVar(&root, "root", "", "serve the directory `DIR` (default the examples)")

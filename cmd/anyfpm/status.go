@@ -45,6 +45,7 @@ Exit codes: 0 shown, 1 there is no such pool, 69 no service answers.`,
 		},
 	}
 	flags.register(cmd.Flags())
+	cmd.ValidArgsFunction = flags.pools(a)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print everything that is known, as JSON")
 	return cmd
 }

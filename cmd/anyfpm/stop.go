@@ -34,6 +34,7 @@ Exit codes: 0 it is gone, 1 it is not gone in time, 69 no service answers.`,
 		},
 	}
 	flags.register(cmd.Flags())
+	cmd.ValidArgsFunction = cobra.NoFileCompletions
 	cmd.Flags().BoolVar(&now, "now", false, "do not wait for requests")
 	cmd.Flags().DurationVar(&timeout, "timeout", 0, "wait at most `TIME` (default for ever)")
 	return cmd
