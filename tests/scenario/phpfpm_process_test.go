@@ -105,7 +105,7 @@ func TestSameSocketAsPHPFPM(t *testing.T) {
 			t.Parallel()
 			said := map[string]string{}
 			for _, program := range []string{phpFPM, suite.Binary} {
-				s := suite.Service(staticPHP+"listen = {{RUN}}/s.sock\n"+conf, harness.Current())
+				s := suite.Service(staticPHP+"listen = {{RUN}}/s.sock\nlisten.owner =\nlisten.group =\n"+conf, harness.Current())
 				s.Binary, s.Global = program, []string{}
 				if program == suite.Binary {
 					s.Args = []string{"--php"}
