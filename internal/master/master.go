@@ -213,6 +213,9 @@ func (m *Master) prepare(i *inheriting, begin func()) (err error) {
 		}
 		m.newPool(p, doors)
 	}
+	if err := checkPIDFile(m.cfg.Global.PID); err != nil {
+		return err
+	}
 	if err := m.openServers(&m.cfg.Global); err != nil {
 		return err
 	}

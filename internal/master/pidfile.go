@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -17,6 +18,19 @@ func errnoOf(err error) error {
 		return errno
 	}
 	return err
+}
+
+// checkPIDFile says early what writePIDFile would of a directory that is not
+// there: the control socket, which is beside the file unless the configuration
+// says otherwise, is opened before.
+func checkPIDFile(path string) error {
+	if path == "" {
+		return nil
+	}
+	if err := unix.Access(filepath.Dir(path), unix.F_OK); err != nil {
+		return fmt.Errorf("Unable to create the PID file (%s).: %w", path, err) //nolint:staticcheck // php-fpm's text
+	}
+	return nil
 }
 
 // writePIDFile writes the pid of this process to path as php-fpm does: a new

@@ -45,6 +45,9 @@ func findBelow(root, name string, kind config.RunnerKind) (string, error) {
 			return path, nil
 		}
 	}
+	if root != "" {
+		return "", fmt.Errorf("cannot find the program %s below the chroot %s, where it and all that it needs must be", name, root)
+	}
 	return "", fmt.Errorf("cannot find the program %s%s", name, hint(kind))
 }
 

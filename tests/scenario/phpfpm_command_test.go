@@ -28,6 +28,7 @@ func TestSameCommandLineAsPHPFPM(t *testing.T) {
 	}
 	writeFile(t, box.Path("ok.conf"), "[global]\nerror_log = "+box.Path("log", "error.log")+"\n[www]\n"+user+"listen = 127.0.0.1:9000\npm = static\npm.max_children = 1\n", 0o644)
 	writeFile(t, box.Path("bad.conf"), "[global]\nerror_log = "+box.Path("log", "error.log")+"\n[www]\n"+user+"listen = 127.0.0.1:9000\npm = static\n", 0o644)
+	writeFile(t, box.Path("nopid.conf"), "[global]\npid = "+box.Path("none", "x.pid")+"\nerror_log = "+box.Path("log", "error.log")+"\n[www]\n"+user+"listen = "+box.Path("run", "s.sock")+"\npm = static\npm.max_children = 1\n", 0o644)
 	stamp := regexp.MustCompile(`(?m)^\[[^]]*\] |^\n`)
 	ask := func(program string, args []string) (stdout, stderr string, code int) {
 		cmd := exec.Command(program, args...)
@@ -43,6 +44,7 @@ func TestSameCommandLineAsPHPFPM(t *testing.T) {
 		"-t -y ok.conf", "-tt -y ok.conf", "-t -t -y ok.conf", "--test --test --fpm-config ok.conf", "-t --fpm-config=ok.conf",
 		"-nty ok.conf", "-yok.conf -t", "-y=ok.conf -t", "-t -y ok.conf -c /nowhere", "-t -y ok.conf -g x.pid -D -F -O -R -e -n -d a=b",
 		"-t -y none.conf", "-t -y bad.conf", "-F -y bad.conf", "-D -y bad.conf", "-F -O -y none.conf",
+		"-F -O -y nopid.conf", "-D -y nopid.conf",
 	} {
 		wantOut, wantErr, wantCode := ask(phpFPM, strings.Fields(line))
 		gotOut, gotErr, gotCode := ask(link, strings.Fields(line))
