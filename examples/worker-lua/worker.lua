@@ -49,30 +49,35 @@ local function environment(variables, body)
   local output = {}
   local position = 1
   local globals = setmetatable({}, { __index = _G })
-  local function write(...)
+  local file = {} -- io.stdin and io.stdout: the real ones are the control socket
+  function file:write(...)
     for _, value in ipairs({ ... }) do output[#output + 1] = tostring(value) end
-    return true
+    return file
   end
+  function file:read(format)
+    local rest = body:sub(position)
+    if format == "a" then position = #body + 1 return rest end
+    if rest == "" then return nil end
+    local line, past = rest:match("^([^\n]*)\n?()")
+    position = position + past - 1
+    return line
+  end
+  function file:flush() return file end
   function globals.print(...)
     local values = table.pack(...)
     for i = 1, values.n do values[i] = tostring(values[i]) end
-    write(table.concat(values, "\t"), "\n")
+    file:write(table.concat(values, "\t"), "\n")
   end
   globals.io = setmetatable({
-    write = write,
-    read = function(format)
-      local rest = body:sub(position)
-      if format == "a" then position = #body + 1 return rest end
-      if rest == "" then return nil end
-      local line, past = rest:match("^([^\n]*)\n?()")
-      position = position + past - 1
-      return line
-    end,
+    stdin = file,
+    stdout = file,
+    write = function(...) return file:write(...) end,
+    read = function(format) return file:read(format) end,
   }, { __index = io })
   globals.os = setmetatable({
     getenv = function(name) return variables[name] or os.getenv(name) end,
     exit = function(status)
-      exit.status = status == true and 0 or status == false and 1 or status or 0
+      exit.status = status == true and 0 or status == false and 1 or math.tointeger(status) or 0
       error(exit, 0)
     end,
     -- A child writes to the pipe, and must not read the control socket.

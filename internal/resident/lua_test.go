@@ -29,6 +29,8 @@ func TestLuaExample(t *testing.T) {
 		{name: "arguments", script: `print(arg[0] ~= nil, arg[1], ...)`, stdout: "true\tone\tone\ttwo words\n"},
 		{name: "body", script: `io.write(io.read("l"), "|", io.read("a"), "|", tostring(io.read("l")))`, body: "a\nb\nc", stdout: "a|b\nc|nil"},
 		{name: "long body", script: `print(#io.read("a"))`, body: strings.Repeat("x", 1<<20), stdout: "1048576\n"},
+		{name: "files", script: `io.stdout:write(io.stdin:read("l"), "|"):write(1):flush() io.write("|"):write(io.read("a"))`, body: "a\nb", stdout: "a|1|b"},
+		{name: "exit word", script: `print("x") os.exit("word")`, stdout: "x\n"},
 		{name: "exit", script: `print("x") os.exit(3) print("y")`, stdout: "x\n", status: 3},
 		{name: "error", script: `print("x") error("it broke")`, stdout: "x\n", stderr: "script.lua:1: it broke\n", status: 1, failed: true},
 		{name: "syntax error", script: `print(`, stderr: "script.lua:1: unexpected symbol", status: 1, failed: true},
