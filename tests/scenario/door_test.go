@@ -88,6 +88,24 @@ func TestDoorFiles(t *testing.T) {
 	})
 }
 
+// http.index has the names that are tried for a directory, and no other is.
+func TestDoorIndex(t *testing.T) {
+	t.Parallel()
+	d := suite.Start(t, httpDoor+"http.index = start.html main.html\n")
+	fetch := browser(t, d)
+	for _, file := range []string{"main.html", "both/main.html", "both/start.html", "other/index.html"} {
+		d.File(file, file)
+	}
+	for path, want := range map[string]string{"/": "main.html", "/both/": "both/start.html"} {
+		if got := fetch(t, "GET", path, "", nil); got.Status != 200 || got.Body != want {
+			t.Errorf("%s got %v, want %s", path, got, want)
+		}
+	}
+	if got := fetch(t, "GET", "/other/", "", nil); got.Status != 403 && got.Status != 404 {
+		t.Errorf("a name that is not in the list got %v", got)
+	}
+}
+
 // No request gets anything from outside the document root.
 func TestDoorTraversal(t *testing.T) {
 	suite.Everybody(t, httpDoor, func(t *testing.T, d *harness.Daemon) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/anyfpm/anyfpm/tests/harness"
@@ -152,6 +153,25 @@ func TestPriority(t *testing.T) {
 	d := suite.Start(t, "[www]\npm = static\npm.max_children = 1\nprocess.priority = 7\n")
 	d.Script("nice.sh", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n%s' $(nice)")
 	expectBody(t, d.Get("/nice.sh"), "7")
+}
+
+// A supervisor that gave up root is its user's to trace, and may dump core, if
+// process.dumpable says so.
+func TestDumpable(t *testing.T) {
+	needsRoot(t)
+	t.Parallel()
+	d := suite.Start(t, "[no]\npm = static\npm.max_children = 1\n[yes]\npm = static\npm.max_children = 1\nprocess.dumpable = yes\n")
+	for pool, dumpable := range map[string]bool{"no": false, "yes": true} {
+		d.ExpectWorks(pool)
+		// The files of a process that may not be dumped are root's.
+		info, err := os.Stat(fmt.Sprintf("/proc/%d/environ", d.Supervisor(pool)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if owner := info.Sys().(*syscall.Stat_t).Uid; (owner != 0) != dumpable {
+			t.Errorf("process.dumpable = %s: the process is owned by %d", pool, owner)
+		}
+	}
 }
 
 // needsRoot leaves out what an ordinary user cannot do at all.

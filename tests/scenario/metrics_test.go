@@ -69,6 +69,20 @@ func (p metricsPage) expect(t *testing.T, want map[string]float64) {
 	}
 }
 
+// metrics.path is where the metrics are, and nothing is where they were.
+func TestMetricsPath(t *testing.T) {
+	t.Parallel()
+	port := harness.FreePort(t)
+	suite.Start(t, fmt.Sprintf("[global]\nmetrics.listen = 127.0.0.1:%d\nmetrics.path = /numbers\n", port)+oneWorker)
+	fetch := harness.Browser(fmt.Sprintf("http://127.0.0.1:%d", port)).Fetch
+	if got := fetch(t, "GET", "/numbers", "", nil); got.Status != 200 || !strings.Contains(got.Body, `anyfpm_worker_limit{pool="www"} 1`) {
+		t.Errorf("/numbers got %v", got)
+	}
+	if got := fetch(t, "GET", "/metrics", "", nil); got.Status != 404 {
+		t.Errorf("/metrics got %v", got)
+	}
+}
+
 // The metrics answer while every worker is busy and the queue is full, and
 // tell of each request how it ended.
 func TestMetrics(t *testing.T) {

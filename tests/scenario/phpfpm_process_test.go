@@ -5,6 +5,7 @@ package scenario
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -84,8 +85,8 @@ func TestSameWorkerAsPHPFPM(t *testing.T) {
 	}
 }
 
-// The socket has the owner, group and mode that php-fpm would give it, and what
-// is said of them is the same.
+// The socket has the owner, group, mode and access list that php-fpm would give
+// it, and what is said of them is the same.
 func TestSameSocketAsPHPFPM(t *testing.T) {
 	t.Parallel()
 	if harness.Current().PoolUser == "" {
@@ -115,7 +116,15 @@ func TestSameSocketAsPHPFPM(t *testing.T) {
 				if err := syscall.Stat(filepath.Join(d.Run, "s.sock"), &st); err != nil {
 					t.Fatal(err)
 				}
-				said[program] = fmt.Sprintf("%o %d %d\n%s", st.Mode, st.Uid, st.Gid, lines(d.Log.Lines(), false))
+				acl := make([]byte, 1024)
+				n, err := syscall.Getxattr(filepath.Join(d.Run, "s.sock"), "system.posix_acl_access", acl)
+				if err != nil {
+					n = 0 // there is none
+				}
+				if has := n > 0; has != slices.Contains([]string{"acl", "groups"}, name) {
+					t.Errorf("%s gives the socket an access list: %v", program, has)
+				}
+				said[program] = fmt.Sprintf("%o %d %d %x\n%s", st.Mode, st.Uid, st.Gid, acl[:n], lines(d.Log.Lines(), false))
 			}
 			if want, got := said[phpFPM], said[suite.Binary]; got != want {
 				t.Errorf("php-fpm:\n%s\nanyfpm:\n%s", want, got)
