@@ -58,6 +58,30 @@ func TestPerlRequiredFiles(t *testing.T) {
 	w.ask(two+"/script.pl", "two again\n")
 }
 
+// TestPerlRequiredVariables: what such a file sets is set in each run, also by
+// a module without a package, and what the script then does to it stays with
+// the run.
+func TestPerlRequiredVariables(t *testing.T) {
+	const conf = "use warnings;\n$title = 'WORD'; %h = (a => 1); sub more { 'more' }\n1;\n"
+	one, two := perlSites(t, map[string]string{
+		"conf.pl":    conf,
+		"Conf.pm":    conf,
+		"require.pl": "use vars qw($title %h);\nrequire './conf.pl';\nchdir '/';\nprint $title, %h, more(), qq(\\n);\n$title = 'changed'; %h = ();\n",
+		"module.pl":  "use vars qw($title %h);\nrequire './Conf.pm';\nprint $title, %h, more(), qq(\\n);\n$title = 'changed'; %h = ();\n",
+		"use.pl":     "use vars qw($title %h);\nuse lib '.';\nuse Conf;\nprint $title, %h, more(), qq(\\n);\n$title = 'changed'; %h = ();\n",
+		"do.pl":      "use vars qw($title %h);\ndo './conf.pl';\nprint $title, %h, more(), qq(\\n);\n$title = 'changed'; %h = ();\n",
+	})
+	w := spawn(t, "perl", resident.Start{})
+	z := spawnZygote(t, "perl", resident.Start{Once: true})
+	for range 3 {
+		for _, script := range []string{"/require.pl", "/module.pl", "/use.pl", "/do.pl"} {
+			w.ask(one+script, "onea1more\n")
+			w.ask(two+script, "twoa1more\n")
+			z.ask(one+script, "onea1more\n")
+		}
+	}
+}
+
 // TestPerlPackages: scripts that declare packages of the same name each have
 // their own subs in them.
 func TestPerlPackages(t *testing.T) {

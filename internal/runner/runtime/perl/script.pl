@@ -39,7 +39,7 @@ sub preload {
     $0 = $path;
     my ($script) = eval { load($path) };
     $script->{used} = 0 if $script;
-    Anyfpm::Libraries::end($script // {});
+    Anyfpm::Libraries::end($script) if $script;
     if (Anyfpm::Stdio::straighten()) {
         forget($path);    # what it does to them is for the process that runs it
     }

@@ -39,7 +39,7 @@ sub serve {
     guard(\&request, set_up($type, $content));
     end_block($_) for $script ? @{ $script->{end} } : ();
     leave() if $once or $$ != $pid;
-    Anyfpm::Libraries::end($script // {});
+    Anyfpm::Libraries::end($script) if $script;
     $script->reset if $script;
     my $tail = Anyfpm::State::restore();
     Anyfpm::Carp::end();
