@@ -48,7 +48,11 @@ func (r *request) endMessage() {
 	}
 	m.said = true
 	r.Stderr(text)
-	r.logMessage(append([]byte(r.s.workerPrefix("NOTICE")), text...))
+	prefix := ""
+	if r.s.log.Enabled(context.Background(), logfile.LevelNotice) {
+		prefix = r.s.workerPrefix("NOTICE")
+	}
+	r.logMessage(append([]byte(prefix), text...))
 }
 
 // continues tells the further lines of a message: PHP has them for uncaught
@@ -61,10 +65,10 @@ func continues(line []byte) bool {
 		bytes.HasPrefix(line, []byte("Next "))
 }
 
-// logMessage logs a line of the worker that serves the request, if messages of
-// its level are logged at all.
+// logMessage logs a line of the worker that serves the request. In php-fpm
+// log_level takes the level off a message of PHP, but not the message.
 func (r *request) logMessage(line []byte) {
-	if w := r.worker; w != nil && r.s.log.Enabled(context.Background(), logfile.LevelNotice) {
+	if w := r.worker; w != nil && r.s.log.Enabled(context.Background(), logfile.LevelWarning) {
 		w.lines.flush(w)
 		w.lines.add(onStderr, append(line, '\n'), w)
 	}
