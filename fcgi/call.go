@@ -108,12 +108,9 @@ func (c *call) put(typ RecordType, p []byte) {
 	c.inbox.put(typ, p)
 }
 
-// stop ends our inputs, and reports whether all of them were sent. If not, the
-// application may not be ready for another request on the connection.
-func (c *call) stop() (complete bool) {
-	c.over.set(ErrRequestOver)
-	return c.sent.Load()
-}
+// complete reports whether all of our inputs were sent. If not, the application
+// may not be ready for another request on the connection.
+func (c *call) complete() bool { return c.sent.Load() }
 
 // finish takes the end of the request.
 func (c *call) finish(end EndRequest) {

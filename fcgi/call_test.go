@@ -43,3 +43,24 @@ func TestCallAbortedBeforeItBegins(t *testing.T) {
 		t.Errorf("after the abort comes %v", next)
 	}
 }
+
+// TestInputEndsBeforeItsIDIsFree has END_REQUEST come while the input is still
+// being sent. As soon as another call can have the id no input of the first may
+// follow: it would be the other's.
+func TestInputEndsBeforeItsIDIsFree(t *testing.T) {
+	conn := &clientConn{calls: make(map[uint16]*call)}
+	first, second := newCall(conn, 100), newCall(conn, 100)
+	if err := conn.open(first); err != nil {
+		t.Fatal(err)
+	}
+	conn.take(first.id)
+	if err := conn.open(second); err != nil {
+		t.Fatal(err)
+	}
+	if second.id != first.id {
+		t.Fatalf("ids %d and %d", first.id, second.id)
+	}
+	if err := first.over.cause(); !errors.Is(err, ErrRequestOver) {
+		t.Errorf("the first call may go on sending: %v", err)
+	}
+}

@@ -179,14 +179,15 @@ func (c *clientConn) end(id uint16, end EndRequest) {
 	if call == nil {
 		return
 	}
-	if !call.stop() || !c.client.keep() {
+	if !call.complete() || !c.client.keep() {
 		c.client.retire(c)
 	}
 	c.client.release(c, abandoned)
 	call.finish(end) // after the release, so that who calls Do next finds the connection free
 }
 
-// take makes an id free, and returns its call if there is one.
+// take makes an id free, and returns its call if there is one. The call sends
+// nothing more: its input would be that of the next call with the id.
 func (c *clientConn) take(id uint16) (call *call, abandoned bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -194,6 +195,7 @@ func (c *clientConn) take(id uint16) (call *call, abandoned bool) {
 	if call == nil {
 		return nil, false
 	}
+	call.over.set(ErrRequestOver)
 	delete(c.calls, id)
 	return call, call.abandoned
 }
