@@ -23,6 +23,10 @@ class Output(io.RawIOBase):
 
     def __init__(self, response):
         self._response = response  # what descriptor 1 is as long as nobody changes it
+        self.begin()
+
+    def begin(self):
+        """Be that of a new request."""
         self._tail = None  # a list while the tail is being taken
         self._discard = False
 
@@ -73,33 +77,51 @@ def _write_elsewhere(data):
 
 
 class Streams:
-    """The three files in sys."""
+    """The three files in sys.
+
+    Modules and logging handlers that keep them write to the response of each
+    request, as they do in a process of its own. So they stay the same objects,
+    which are made anew inside.
+    """
 
     def __init__(self):
         self._response = _identity()
+        self._output = None
+        self._stdin = self._stdin_raw = None
+        self._had_body = False
         self._stderr = sys.stderr
         self._stderr_codec = sys.stderr.encoding, sys.stderr.errors
-        self._empty = None  # the stdin of requests without a body
 
     def open(self, has_body):
         """Put files for a new request in sys."""
-        # Files of an earlier request may live on, in a thread or in a logging
-        # handler; so stdout is a new one each time.
-        self._output = Output(self._response)
-        self._buffer = io.BufferedWriter(self._output, 65536)
-        self._stdout = _text(self._buffer, "w", _ENCODING, _ERRORS)
+        if not _usable(self._output):
+            self._output = Output(self._response)
+            self._buffer = io.BufferedWriter.__new__(io.BufferedWriter)
+            self._stdout = io.TextIOWrapper.__new__(io.TextIOWrapper)
+        self._output.begin()
+        self._buffer.__init__(self._output, 65536)
+        _make_text(self._stdout, self._buffer, "w", _ENCODING, _ERRORS)
         sys.stdout = sys.__stdout__ = self._stdout
-        if has_body:
-            sys.stdin = sys.__stdin__ = _open_stdin()
-        else:
-            if not _usable(self._empty) or (self._empty.encoding, self._empty.errors) != (_ENCODING, _ERRORS):
-                self._empty = _open_stdin()
-            sys.stdin = sys.__stdin__ = self._empty
-        if not _usable(self._stderr) or (self._stderr.encoding, self._stderr.errors) != self._stderr_codec:
+        if has_body or self._had_body or not _is(self._stdin, _ENCODING, _ERRORS):
+            self._open_stdin()
+        self._had_body = has_body
+        sys.stdin = sys.__stdin__ = self._stdin
+        if not _is(self._stderr, *self._stderr_codec):
             raw = io.FileIO(2, "w", closefd=False)
             raw.name = "<stderr>"
-            self._stderr = _text(raw, "w", *self._stderr_codec, write_through=True)
+            self._stderr = io.TextIOWrapper.__new__(io.TextIOWrapper)
+            _make_text(self._stderr, raw, "w", *self._stderr_codec, write_through=True)
         sys.stderr = sys.__stderr__ = self._stderr
+
+    def _open_stdin(self):
+        if not _usable(self._stdin_raw):
+            self._stdin_raw = io.FileIO.__new__(io.FileIO)
+            self._stdin_buffer = io.BufferedReader.__new__(io.BufferedReader)
+            self._stdin = io.TextIOWrapper.__new__(io.TextIOWrapper)
+        self._stdin_raw.__init__(0, closefd=False)
+        self._stdin_raw.name = "<stdin>"
+        self._stdin_buffer.__init__(self._stdin_raw)
+        _make_text(self._stdin, self._stdin_buffer, "r", _ENCODING, _ERRORS)
 
     def tail(self):
         """End the response and return what of it has not been written."""
@@ -113,17 +135,15 @@ class Streams:
             flush(file)
 
 
-def _open_stdin():
-    raw = io.FileIO(0, closefd=False)
-    raw.name = "<stdin>"
-    return _text(io.BufferedReader(raw), "r", _ENCODING, _ERRORS)
-
-
-def _text(buffer, mode, encoding, errors, **options):
-    """Return a text file as the interpreter makes those in sys: line ends stay as they are."""
-    text = io.TextIOWrapper(buffer, encoding, errors, "\n", **options)
+def _make_text(text, buffer, mode, encoding, errors, **options):
+    """Make a text file as the interpreter makes those in sys: line ends stay as they are."""
+    text.__init__(buffer, encoding, errors, "\n", **options)
     text.mode = mode
-    return text
+
+
+def _is(file, encoding, errors):
+    """Tell whether a text file can be used and is as it was made."""
+    return _usable(file) and (file.encoding, file.errors) == (encoding, errors)
 
 
 def _usable(file):
