@@ -104,7 +104,7 @@ var wsgiTests = []wsgiTest{
 	{app: "bad_header_type", stderr: "TypeError", failed: true, invalid: true},
 	{app: "not_latin1", stderr: "UnicodeEncodeError: 'latin-1'", failed: true, invalid: true},
 	{app: "finishing", stdout: ok + sep + "answer\n", stderr: "True False\n"},
-	{app: "forking", stdout: ok + "\r\nContent-Length: 7" + sep + "parent\n", stderr: "ZeroDivisionError"},
+	{app: "forking", stdout: ok + "\r\nContent-Length: 7" + sep + "parent\n", stderr: "ZeroDivisionError: division by zero\nwaited for all\n"},
 	{app: "forking_late", stdout: ok + sep + "one\ntwo\n"},
 	{app: "finishing_early", stdout: "Status: 202 Accepted\r\nContent-Type: text/plain" + sep, stderr: "False\nTrue\n"},
 }

@@ -396,6 +396,7 @@ def forking(environ, start_response):
             return end(status)
         if os.WEXITSTATUS(os.waitpid(child, 0)[1]) != status:
             return [b"another status\n"]
+    print("waited for all", file=sys.stderr)  # so what the children said is looked for
     return [b"parent\n"]
 
 
