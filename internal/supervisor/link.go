@@ -146,7 +146,9 @@ func (l *link) flush() {
 		l.s.release(l.out)
 		l.out, l.sent = nil, 0
 		l.hangUp()
+		return
 	}
+	l.out, l.sent = unsent(l.out, l.sent)
 }
 
 // hangUp ends our direction of the connection after a body that is not as long
@@ -156,7 +158,6 @@ func (l *link) hangUp() {
 	if l.short && !l.closed {
 		_ = unix.Shutdown(l.fd, unix.SHUT_WR) // it fails if php-cgi has closed
 	}
-	l.out, l.sent = unsent(l.out, l.sent)
 }
 
 // unread takes back a request from a connection that the worker had closed

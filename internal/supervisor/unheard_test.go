@@ -81,3 +81,34 @@ func TestClientAlwaysBehind(t *testing.T) {
 		t.Errorf("the buffer grew to %d bytes", longest)
 	}
 }
+
+// Nor does a worker that is always behind with a body.
+func TestWorkerAlwaysBehind(t *testing.T) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fds[0])
+	defer unix.Close(fds[1])
+	g := start(t, defaults())
+	g.ready()
+	g.on(func(s *Supervisor) {
+		l := &link{s: s, fd: fds[0], out: make([]byte, 4<<20)}
+		if err := s.loop.Add(l.fd, l); err != nil {
+			t.Error(err)
+			return
+		}
+		defer s.loop.Remove(l.fd)
+		for buf := make([]byte, 64<<10); len(l.out)-l.sent > 1<<20; l.blocked = false {
+			l.flush()
+			if left := len(l.out) - l.sent; l.sent > left {
+				t.Errorf("%d bytes are kept that the worker has, beside %d", l.sent, left)
+				return
+			}
+			if _, err := unix.Read(fds[1], buf); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+}
