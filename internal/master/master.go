@@ -26,7 +26,7 @@ import (
 const orphanPatience = 5 * time.Second
 
 // bounds are the times that others may take: supervisors to end, to answer and
-// to close their doors, and all of them to come to rest.
+// to close their doors, all of them to come to rest, and one to be heard out.
 type bounds struct{ grace, snapshot, closing, rest, hearing time.Duration }
 
 // A Master runs a service. Its fields belong to the loop.
