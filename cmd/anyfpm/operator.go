@@ -68,11 +68,11 @@ func (f *operatorFlags) controlPath(a *app) (string, error) {
 // completionPatience is how long the shell may be kept waiting.
 const completionPatience = time.Second
 
-// pools completes the names of the service's pools.
+// pools completes the name of one of the service's pools.
 func (f *operatorFlags) pools(a *app) cobra.CompletionFunc {
-	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		client, err := f.client(a)
-		if err != nil {
+		if err != nil || len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), completionPatience)

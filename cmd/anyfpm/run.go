@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/anyfpm/anyfpm/internal/config"
+	"github.com/anyfpm/anyfpm/internal/master"
 )
 
 func (a *app) newRun() *cobra.Command {
@@ -69,10 +71,14 @@ func (a *app) serveDirectory(f *serviceFlags, root, http, fcgi string) error {
 	}
 	cfg := config.Default(root, http, fcgi)
 	cfg.Global.PID = f.pid
-	if os.Geteuid() == 0 {
-		a.leaveRoot(cfg.Pools[0])
+	said := a.stderr
+	if _, _, daemon := master.Daemon(a.environ); daemon {
+		said = io.Discard // who started it has said it
 	}
-	fmt.Fprintf(a.stderr, "anyfpm: serving %s on http://%s/ and, for web servers, FastCGI on %s\n", root, cfg.Pools[0].HTTPListen, cfg.Pools[0].Listen)
+	if os.Geteuid() == 0 {
+		leaveRoot(cfg.Pools[0], said)
+	}
+	fmt.Fprintf(said, "anyfpm: serving %s on http://%s/ and, for web servers, FastCGI on %s\n", root, cfg.Pools[0].HTTPListen, cfg.Pools[0].Listen)
 	return f.runService(a, service{cfg: cfg})
 }
 
@@ -92,13 +98,13 @@ func directory(path string) (string, error) {
 
 // leaveRoot makes the scripts of a pool that names no user run as nobody. The
 // directory may be closed to others, such as one below /root; then they run as
-// root, and whoever starts them is told.
-func (a *app) leaveRoot(pool *config.Pool) {
+// root, which is said.
+func leaveRoot(pool *config.Pool, said io.Writer) {
 	if openToOthers(pool.HTTPRoot) {
 		pool.User = "nobody"
 		return
 	}
-	fmt.Fprintf(a.stderr, "anyfpm: warning: %s is not open to other users, so its scripts run as root\n", pool.HTTPRoot)
+	fmt.Fprintf(said, "anyfpm: warning: %s is not open to other users, so its scripts run as root\n", pool.HTTPRoot)
 }
 
 // openToOthers says whether any user may list dir and reach it.

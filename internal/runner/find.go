@@ -36,7 +36,7 @@ func findProgram(name string, kind config.RunnerKind) (string, error) {
 func findBelow(root, name string, kind config.RunnerKind) (string, error) {
 	if strings.Contains(name, "/") {
 		if err := executable(root + name); err != nil {
-			return "", fmt.Errorf("cannot run %s: %w%s", name, err, hint(kind))
+			return "", fmt.Errorf("cannot run %s: %w%s", name, err, hint(name, kind))
 		}
 		return name, nil
 	}
@@ -48,11 +48,12 @@ func findBelow(root, name string, kind config.RunnerKind) (string, error) {
 	if root != "" {
 		return "", fmt.Errorf("cannot find the program %s below the chroot %s, where it and all that it needs must be", name, root)
 	}
-	return "", fmt.Errorf("cannot find the program %s%s", name, hint(kind))
+	return "", fmt.Errorf("cannot find the program %s%s", name, hint(name, kind))
 }
 
-// hint names the Debian package of a runner's own program.
-func hint(kind config.RunnerKind) string {
+// hint names the Debian package of a runner's own program, which has the
+// package's name. What runner.command names is the operator's.
+func hint(name string, kind config.RunnerKind) string {
 	var pkg string
 	switch kind {
 	case config.RunnerPHP:
@@ -64,6 +65,9 @@ func hint(kind config.RunnerKind) string {
 	case config.RunnerRuby:
 		pkg = "ruby"
 	case config.RunnerCGI, config.RunnerFastCGI:
+		return ""
+	}
+	if filepath.Base(name) != pkg {
 		return ""
 	}
 	return "; install the package " + pkg + " or set runner.command"

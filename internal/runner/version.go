@@ -64,5 +64,5 @@ func CheckVersion(pool *config.Pool, ask Asker) error {
 		return nil
 	}
 	return fmt.Errorf("%s is %s %d.%d, and runner = %s needs %d.%d or newer%s",
-		path, lang.name, major, minor, pool.Runner, lang.minimum[0], lang.minimum[1], hint(pool.Runner))
+		path, lang.name, major, minor, pool.Runner, lang.minimum[0], lang.minimum[1], hint(path, pool.Runner))
 }
