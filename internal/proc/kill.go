@@ -18,14 +18,16 @@ import (
 const rescan = 5 * time.Millisecond
 
 // KillGroup sends sig to the process group that pid leads, or is about to, as a
-// child that is setting itself up. A group that is gone is no error. The caller must know that pid was not reaped yet, or that
-// members of its group are alive, since the number may be another's by then.
+// child that is setting itself up. A group that is gone is no error. The caller
+// must know that pid was not reaped yet, or that members of its group are
+// alive, since the number may be another's by then.
 func KillGroup(pid int, sig syscall.Signal) error {
 	if pid <= 1 {
 		return fmt.Errorf("cannot signal the process group of %d", pid)
 	}
 	err := syscall.Kill(-pid, sig)
-	if errors.Is(err, syscall.ESRCH) && syscall.Setpgid(pid, pid) == nil {
+	if errors.Is(err, syscall.ESRCH) {
+		_ = syscall.Setpgid(pid, pid) // it fails if the child has done so, and executed its program, just now
 		err = syscall.Kill(-pid, sig)
 	}
 	if err != nil && !errors.Is(err, syscall.ESRCH) {
