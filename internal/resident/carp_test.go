@@ -66,6 +66,14 @@ func TestCGICarp(t *testing.T) {
 			slices.Reverse(names)
 		}
 	})
+	t.Run("before one without", func(t *testing.T) {
+		for _, first := range names {
+			w := spawn(t, "perl", resident.Start{})
+			for _, name := range []string{first, "plain.pl", "runtime.pl"} {
+				compare(t, name, w)
+			}
+		}
+	})
 	t.Run("fork", func(t *testing.T) {
 		z := spawnZygote(t, "perl", resident.Start{Once: true})
 		for range 2 {

@@ -11,11 +11,13 @@ my $usual;          # its variables in scripts that do not use it
 my ($used, $told);  # whether a script that is being compiled uses it, and it has seen a fatal error
 
 # compiling loads it before a script that uses it, so that its part in what
-# goes wrong with the script is what it should be.
+# goes wrong with the script is what it should be, and puts away what the
+# script before has told it.
 sub compiling {
     my ($path, $source) = @_;
-    $used = $source =~ /\bCGI::Carp\b/ && is_loaded(\&load);
-    return if !$used;
+    $used = $source =~ /\bCGI::Carp\b/;
+    load() if $used;
+    return if !is_loaded();
     assign($usual, $path);
     Anyfpm::Stdio::rewind();
     $told = 0;
@@ -56,11 +58,9 @@ sub begin {
     assign($script->{carp} // $usual, $script->{path});
 }
 
-# is_loaded tells whether it is there, or comes by a call. Then what it does
-# is done as it must be in a process that stays.
+# is_loaded tells whether it is there. Then what it does is done as it must be
+# in a process that stays.
 sub is_loaded {
-    my ($load) = @_;
-    $load->() if $load and !$INC{'CGI/Carp.pm'};
     return 0 if !$INC{'CGI/Carp.pm'};
     if (!$usual) {
         $usual = { map { $_ => undef } @names };
