@@ -52,10 +52,7 @@ sub end {
     delete @INC{ keys %{ $script->{files} } };
     my %late = map { $_ => 1 } values %{ take($script) };
     return if !%late;
-    my $package = "Anyfpm::Script::$script->{package}";
-    no strict 'refs';
-    for my $name (grep { defined &{"$package\::$_"} } keys %{"$package\::"}) {
-        my $code = \&{"$package\::$name"};
+    for my $code (Anyfpm::Script::subs($script)) {
         undef &$code if $late{ B::svref_2object($code)->FILE };
     }
 }

@@ -51,15 +51,19 @@ sub preload {
 # forget frees a script.
 sub forget {
     my $script = delete $cache{ $_[0] } or return;
-    my $package = "Anyfpm::Script::$script->{package}";
-    no strict 'refs';
-    for my $name (grep { defined &{"$package\::$_"} } keys %{"$package\::"}) {
-        my $code = \&{"$package\::$name"};
+    for my $code (subs($script)) {
         my $home = B::svref_2object($code)->STASH;
         # Subs that call each other keep each other alive.
-        undef &$code if !$home->isa('B::SPECIAL') and $home->NAME eq $package;
+        undef &$code if !$home->isa('B::SPECIAL') and $home->NAME eq "Anyfpm::Script::$script->{package}";
     }
     delete $Anyfpm::Script::{"$script->{package}::"};
+}
+
+# subs returns the subs in a script's package, imported ones too.
+sub subs {
+    my $package = "Anyfpm::Script::$_[0]{package}";
+    no strict 'refs';
+    return map { \&{"$package\::$_"} } grep { defined &{"$package\::$_"} } keys %{"$package\::"};
 }
 
 # signature is what changes when a file does.
