@@ -132,7 +132,8 @@ var poolQueue = group{
 			standard: "ignore",
 			syntax:   "`ignore` or `terminate`",
 			about: "What happens to a running request whose client is gone: it runs to its end, as with php-fpm, or its worker is " +
-				"stopped; one that serves other requests, too, loses the connection instead. A request that still waits in the queue is dropped either way.",
+				"stopped; one that serves other requests, too, loses the connection instead. A request that still waits in the queue is dropped either way. A client that " +
+				"closes only the half of its connection that it sends on, behind its request, is there and gets its answer.",
 		},
 	},
 }

@@ -39,6 +39,8 @@ type conn struct {
 	openInput  bool // a request is over whose STDIN the peer has not ended
 	hup        bool // the peer has closed; unread bytes may be left
 	eof        bool // the peer sends no more
+	probed     bool // probe has done what it can
+	ahead      bool // the first byte of the next record is written
 	gateway    bool // it comes from the pool's HTTP door
 	statusDoor bool // it came to pm.status_listen
 	lingering  bool // everything is said; the rest of the input is thrown away
@@ -88,10 +90,16 @@ func (c *conn) read() {
 		switch {
 		case errno == unix.EAGAIN:
 			c.readable = false
-		case errno != 0, n == 0:
+		case errno != 0, n == 0 && !c.listens():
 			c.readable = false
 			c.peerGone()
 			return
+		case n == 0:
+			c.readable = false
+			c.eof = true
+			if c.watched { // else it is answered at once, or will be
+				c.probe()
+			}
 		default:
 			c.heard = true
 			if n < len(buf) && !c.hup {
@@ -226,6 +234,9 @@ func (c *conn) output() []byte {
 // the turn.
 func (c *conn) write(b []byte) {
 	c.out = b
+	if c.ahead {
+		c.ahead, c.sent = false, 1
+	}
 	if !c.dirty {
 		c.dirty = true
 		c.s.dirty = append(c.s.dirty, c)
@@ -256,7 +267,7 @@ func (c *conn) flush() {
 		c.s.release(c.out)
 		c.out, c.sent = nil, 0
 		if len(c.reqs) == 0 && c.began {
-			if !c.keep {
+			if !c.keep || c.eof {
 				c.finish()
 				return
 			}

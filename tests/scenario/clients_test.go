@@ -49,6 +49,32 @@ func TestClientGoneDuringResponse(t *testing.T) {
 	d.ExpectWorks()
 }
 
+// A client may close the half of its connection that it sends on, behind its
+// request, and gets the answer, on unix and TCP sockets.
+func TestClientShutsDownItsSendingHalf(t *testing.T) {
+	for name, listen := range map[string]string{"unix": "", "tcp": "listen = 127.0.0.1:{{PORT}}\n"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := suite.Start(t, oneWorker+"on_client_abort = terminate\n"+listen)
+			gate := d.Gate()
+			for _, keep := range []bool{false, true} {
+				c := d.Dial()
+				raw := d.Request(harness.Request{Path: "/hold.sh", KeepConn: keep}).Bytes(1)
+				c.Send(raw[:len(raw)-1])
+				d.ExpectWorks() // the connection is watched now
+				c.Send(raw[len(raw)-1:])
+				if err := c.Conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+					t.Fatal(err)
+				}
+				d.AwaitProcesses("hold.sh", 1)
+				gate.Open(1)
+				expectBody(t, c.Response(1), "held")
+				c.ExpectClosed()
+			}
+		})
+	}
+}
+
 // Connections on which nothing comes hold no worker; one that never says a
 // byte is closed in time.
 func TestSilentClients(t *testing.T) {

@@ -3,6 +3,8 @@
 package webserver
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -83,4 +85,36 @@ func TestLargeFile(t *testing.T) {
 		t.Errorf("the download has %d bytes", len(got.Body))
 	}
 	d.ExpectPeakBelow(d.Supervisor("www"), 32)
+}
+
+// nginx whose browser has gone gives the request up and closes its connection,
+// by unix socket or TCP: on_client_abort = terminate ends the script, which has
+// not said anything.
+func TestBrowserGone(t *testing.T) {
+	for name, listen := range map[string]string{"unix": "", "tcp": "listen = 127.0.0.1:{{PORT}}\n"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := suite.Start(t, pool+"on_client_abort = terminate\n"+listen)
+			d.Gate()
+			web := behind(t, d, harness.Site{KeepAlive: 2})
+			ctx, leave := context.WithCancel(t.Context())
+			defer leave()
+			r, err := http.NewRequestWithContext(ctx, "GET", string(web.Browser)+"/hold.sh", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			over := make(chan error, 1)
+			go func() {
+				_, err := harness.Client().Do(r)
+				over <- err
+			}()
+			d.AwaitProcesses("hold.sh", 1)
+			leave()
+			if err := <-over; !errors.Is(err, context.Canceled) {
+				t.Errorf("the browser got an answer, or %v", err)
+			}
+			d.AwaitProcesses("hold.sh", 0)
+			d.ExpectWorks()
+		})
+	}
 }
