@@ -55,6 +55,7 @@ type Estate struct {
 	Pools   []estatePool     `json:"pools"`
 	Sockets []listen.Handed  `json:"sockets"`
 	Born    []int            `json:"born"`
+	Jobs    []int            `json:"jobs,omitempty"`
 	History status.Service   `json:"history"`
 	LastID  uint64           `json:"last_id"`
 	Waiters []int            `json:"waiters"` // for the reload under way
@@ -117,6 +118,7 @@ func (m *Master) newEstate(returned string) *Estate {
 	for pid := range m.born {
 		e.Born = append(e.Born, pid)
 	}
+	e.Jobs = m.jobs.list()
 	for _, p := range m.allPools() {
 		e.Pools = append(e.Pools, m.estateOf(p))
 	}

@@ -44,6 +44,7 @@ type Master struct {
 	ending  context.Context
 	null    int          // /dev/null
 	born    map[int]bool // children this process had before it was ours
+	jobs    jobs
 
 	errors *errorLog
 	log    *slog.Logger

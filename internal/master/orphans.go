@@ -2,23 +2,83 @@ package master
 
 import (
 	"context"
+	"maps"
 	"os"
+	"slices"
+	"sync"
 
 	"github.com/anyfpm/anyfpm/internal/logfile"
 	"github.com/anyfpm/anyfpm/internal/proc"
 )
 
+// jobs are what PHP scripts left running in the background. php-fpm does not
+// touch them, so they outlive their pool and the service. They are known by
+// having become orphans with the supervisor of a PHP pool.
+type jobs struct {
+	mu   sync.Mutex
+	pids map[int]bool
+}
+
+func (j *jobs) add(pids ...int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.pids == nil {
+		j.pids = map[int]bool{}
+	}
+	for _, pid := range pids {
+		j.pids[pid] = true
+	}
+}
+
+func (j *jobs) has(pid int) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.pids[pid]
+}
+
+func (j *jobs) remove(pid int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	delete(j.pids, pid)
+}
+
+func (j *jobs) list() []int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Sorted(maps.Keys(j.pids))
+}
+
+// keepJobs takes the orphans there are for those of a PHP pool, whose
+// supervisor has just ended, and then calls done on the loop.
+func (m *Master) keepJobs(done func()) {
+	log := m.log
+	m.aside(func() {
+		pids, err := m.starter.Orphans()
+		if err != nil {
+			log.Error("background jobs of PHP scripts may be ended", "err", err)
+		}
+		m.jobs.add(slices.DeleteFunc(pids, m.wasBorn)...)
+	}, done)
+}
+
 // killOrphans ends what dead supervisors left behind, and then calls done on
 // the loop.
 func (m *Master) killOrphans(done func()) {
 	log := m.log
-	m.cleaning++
-	m.helpers.Go(func() {
+	m.aside(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), orphanPatience)
 		defer cancel()
-		if err := m.starter.KillOrphans(ctx, m.wasBorn); err != nil {
+		if err := m.starter.KillOrphans(ctx, m.spares); err != nil {
 			log.Error("orphans of a supervisor are left", "err", err)
 		}
+	}, done)
+}
+
+// aside calls f on a goroutine of its own and then done on the loop.
+func (m *Master) aside(f, done func()) {
+	m.cleaning++
+	m.helpers.Go(func() {
+		f()
 		m.loop.Post(func() {
 			m.cleaning--
 			done()
@@ -27,20 +87,23 @@ func (m *Master) killOrphans(done func()) {
 	})
 }
 
-// killLeftovers makes sure that nothing outlives the service.
+// killLeftovers makes sure that nothing outlives the service but jobs.
 func (m *Master) killLeftovers() {
 	ctx, cancel := context.WithTimeout(context.Background(), orphanPatience)
 	defer cancel()
-	if err := m.starter.KillOrphans(ctx, m.wasBorn); err != nil {
+	if err := m.starter.KillOrphans(ctx, m.spares); err != nil {
 		m.log.Error("processes are left", "err", err)
 	}
 }
 
 func (m *Master) wasBorn(pid int) bool { return m.born[pid] }
 
+func (m *Master) spares(pid int) bool { return m.wasBorn(pid) || m.jobs.has(pid) }
+
 // orphanEnded takes the end of a process that is no supervisor. It is called
 // by the reaper.
 func (m *Master) orphanEnded(exit proc.Exit) {
+	m.jobs.remove(exit.PID)
 	m.loop.Post(func() {
 		switch {
 		case !m.born[exit.PID]:

@@ -186,13 +186,19 @@ func (s *supervisor) exited(exit proc.Exit) {
 		level = logfile.LevelDebug
 	}
 	logfile.Printf(s.pool.log(), level, "supervisor %s", text)
-	if clean && asked {
-		s.whenHeard(func() { s.gone(nil) })
+	end := func() { s.whenHeard(func() { s.gone(nil) }) }
+	if !clean || !asked {
+		end = func() {
+			// It had no chance to end its workers: they are children of this
+			// process now.
+			s.pool.master.killOrphans(func() { s.gone(fmt.Errorf("supervisor %s", text)) })
+		}
+	}
+	if s.cfg.Runner == config.RunnerPHP {
+		s.pool.master.keepJobs(end)
 		return
 	}
-	// It had no chance to end its workers: they are children of this process
-	// now.
-	s.pool.master.killOrphans(func() { s.gone(fmt.Errorf("supervisor %s", text)) })
+	end()
 }
 
 // whenHeard calls f once all is handled that the process had sent before it

@@ -64,6 +64,7 @@ func (m *Master) inheritProcesses(e *Estate) error {
 	for _, pid := range e.Born {
 		m.born[pid] = true
 	}
+	m.jobs.add(e.Jobs...)
 	m.reaper = proc.NewReaper(m.orphanEnded)
 	m.starter = proc.NewStarter(m.reaper)
 	return nil

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -34,6 +36,66 @@ func KillGroup(pid int, sig syscall.Signal) error {
 		return fmt.Errorf("cannot signal process group %d: %w", pid, err)
 	}
 	return nil
+}
+
+// KillFamily sends sig to pid and to those of its descendants that are in the
+// process group it leads. What it has left running in the background is none of
+// them: such a process has lost its parent. The caller must know that pid was
+// not reaped yet.
+func (t *Table) KillFamily(pid int, sig syscall.Signal) error {
+	if pid <= 1 {
+		return fmt.Errorf("cannot signal process %d and its children", pid)
+	}
+	family := t.family(pid, pid, nil)
+	if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("cannot signal process %d: %w", pid, err)
+	}
+	for _, member := range family {
+		_ = syscall.Kill(member, sig) // it may have ended meanwhile
+	}
+	return nil
+}
+
+// family appends the descendants of pid that are in group. There are none in a
+// /proc that does not list children.
+func (t *Table) family(pid, group int, known []int) []int {
+	tasks := filepath.Join(strconv.Itoa(pid), "task")
+	for _, thread := range t.read(tasks) {
+		for _, name := range bytes.Fields(t.content(filepath.Join(tasks, thread, "children"))) {
+			child, err := strconv.Atoi(string(name))
+			if err != nil || slices.Contains(known, child) {
+				continue
+			}
+			if of, err := unix.Getpgid(child); err == nil && of == group {
+				known = t.family(child, group, append(known, child))
+			}
+		}
+	}
+	return known
+}
+
+// read lists a directory of the table, content reads a file of it; both are
+// empty if it is gone.
+func (t *Table) read(name string) []string {
+	fd, err := unix.Openat(int(t.dir.Fd()), name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	dir := os.NewFile(uintptr(fd), name)
+	defer func() { _ = dir.Close() }()
+	names, _ := dir.Readdirnames(-1)
+	return names
+}
+
+func (t *Table) content(name string) []byte {
+	fd, err := unix.Openat(int(t.dir.Fd()), name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	file := os.NewFile(uintptr(fd), name)
+	defer func() { _ = file.Close() }()
+	data, _ := io.ReadAll(file)
+	return data
 }
 
 // A Table is the system's table of processes. It goes on to work in a chroot

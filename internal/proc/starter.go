@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 )
 
@@ -181,6 +182,18 @@ func (s *Starter) KillOrphans(ctx context.Context, keep func(pid int) bool) erro
 		<-done
 		return left, err
 	})
+}
+
+// Orphans returns the children of this process that were not started with the
+// Starter's [Reaper], zombies excepted.
+func (s *Starter) Orphans() (pids []int, err error) {
+	done := make(chan struct{})
+	s.do(func(bool) { // no start is under way while this runs
+		pids, err = Children()
+		close(done)
+	})
+	<-done
+	return slices.DeleteFunc(pids, s.reaper.Owns), err
 }
 
 func (s *Starter) do(j job) {

@@ -119,7 +119,12 @@ func start(t testing.TB, cfg *config.Pool) *rig {
 	}
 	t.Cleanup(h.close)
 	log := slog.New(slog.NewTextHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	g.sup, err = New(cfg, log, l, run, &processes{starter, l}, h, g.events)
+	table, err := proc.OpenTable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = table.Close() })
+	g.sup, err = New(cfg, log, l, run, &processes{starter, l, table}, h, g.events)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 type processes struct {
 	starter *proc.Starter
 	loop    *loop.Loop
+	table   *proc.Table
 }
 
 // start starts a process on another goroutine, which waits until the program
@@ -69,6 +70,16 @@ func (s *Supervisor) enterable(dir string) string {
 		return ""
 	}
 	return dir
+}
+
+// signal sends sig to a worker of the pool and to what it has started. Jobs that
+// PHP scripts have left in the background (exec("… &")) are not their worker's:
+// php-fpm, which replaces its workers too, does not touch them.
+func (s *Supervisor) signal(pid int, sig syscall.Signal) error {
+	if s.compat.php {
+		return s.procs.table.KillFamily(pid, sig)
+	}
+	return proc.KillGroup(pid, sig)
 }
 
 // exitLine is php-fpm's line for the end of a child (fpm_children.c,

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/anyfpm/anyfpm/internal/config"
 	"github.com/anyfpm/anyfpm/internal/control"
 	"github.com/anyfpm/anyfpm/internal/logfile"
 	"github.com/anyfpm/anyfpm/internal/loop"
@@ -54,6 +55,7 @@ type session struct {
 	// batches are connections for the next generation, one batch at a time.
 	batches chan batch
 	loop    *loop.Loop
+	reaper  *proc.Reaper
 	// reapAside has the loop reap no more.
 	reapAside func()
 }
@@ -181,6 +183,7 @@ func (s *session) run() error {
 	})
 	starter := proc.NewStarter(reaper)
 	var helpers sync.WaitGroup
+	s.reaper = reaper
 	s.reap(ctx, &helpers, reaper)
 	helpers.Go(func() { _ = starter.Run(ctx) })
 	helpers.Go(s.send)
@@ -196,7 +199,7 @@ func (s *session) run() error {
 			return err
 		}
 	}
-	s.sup, err = New(pool, s.log, l, run, &processes{starter, l}, host, s)
+	s.sup, err = New(pool, s.log, l, run, &processes{starter, l, s.procs}, host, s)
 	if err != nil {
 		return err
 	}
@@ -298,12 +301,14 @@ func (s *session) handle(m control.Message, fds []int) {
 }
 
 // killLeftovers ends all processes of the pool, those included that scripts
-// left behind: they became children of this subreaper.
+// left behind: they became children of this subreaper. What PHP scripts left
+// becomes the master's, and goes on.
 func (s *session) killLeftovers() {
 	s.reapAside() // the loop has ended, or waits for this
 	ctx, cancel := context.WithTimeout(context.Background(), lastKill)
 	defer cancel()
-	if err := s.procs.KillOrphans(ctx, func(int) bool { return false }); err != nil {
+	spare := func(pid int) bool { return s.start.Pool.Runner == config.RunnerPHP && !s.reaper.Owns(pid) }
+	if err := s.procs.KillOrphans(ctx, spare); err != nil {
 		s.log.Error(err.Error())
 	}
 }

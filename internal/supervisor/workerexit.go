@@ -115,7 +115,7 @@ func (w *worker) kill(sig syscall.Signal) {
 	for len(w.idle) > 0 {
 		w.idle[len(w.idle)-1].close()
 	}
-	if err := proc.KillGroup(w.pid, sig); err != nil {
+	if err := w.s.signal(w.pid, sig); err != nil {
 		w.s.log.Error("cannot stop worker", slog.Any("err", err))
 	}
 }
@@ -155,8 +155,10 @@ func (w *worker) onExit(exit proc.Exit) {
 		w.crashed = true
 		w.s.events.Crashed(exit.PID, exit.Status.Signal())
 	}
-	// Whatever the worker left in its group must not outlive it.
-	_ = proc.KillGroup(exit.PID, syscall.SIGKILL)
+	if !w.s.compat.php {
+		// Whatever the worker left in its group must not outlive it.
+		_ = proc.KillGroup(exit.PID, syscall.SIGKILL)
+	}
 	w.retire()
 }
 

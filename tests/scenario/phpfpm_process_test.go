@@ -132,3 +132,63 @@ func TestSameSocketAsPHPFPM(t *testing.T) {
 		})
 	}
 }
+
+// What a PHP script has started in the background goes on, as with php-fpm: when
+// its worker is replaced, when the service reloads, when a supervisor dies, of
+// this pool or another, and when the service stops.
+func TestBackgroundJobsOfPHP(t *testing.T) {
+	t.Parallel()
+	s := suite.Service(staticPHP+"pm.max_requests = 1\n[other]\nrunner = cgi\npm = static\npm.max_children = 1\n", harness.Current())
+	s.Args = []string{"--php"}
+	d := harness.Start(t, s)
+	gate := d.Gate()
+	job := func(name, start string) {
+		d.Script(name+".php", fmt.Sprintf(`<?php exec(%q);`, fmt.Sprintf(start+" >/dev/null 2>&1 &", fmt.Sprintf("sh -c 'read x <%s; : >%s/%s'", gate.Path, d.Tmp, name))))
+		if res := d.Get("/" + name + ".php"); res.Status != 200 {
+			t.Errorf("got %d %q", res.Status, res.Body)
+		}
+		d.Log.Expect(`child \d+ exited with code 0`)
+	}
+	job("plain", "%s")
+	job("daemon", "nohup setsid %s")
+	jobs := d.AwaitProcesses("sh -c read x <", 2)
+	d.Signal(syscall.SIGUSR2)
+	d.Log.Expect("NOTICE: ready to handle connections")
+	job("late", "%s")
+	killed := d.Supervisor("other")
+	if err := syscall.Kill(killed, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	harness.Eventually(t, harness.Patience, func() error {
+		if now := d.Supervisor("other"); now == killed || now == 0 {
+			return fmt.Errorf("the supervisor is %d", now)
+		}
+		return nil
+	})
+	d.Signal(syscall.SIGTERM)
+	d.Wait(harness.Patience)
+	gate.Open(len(jobs) + 1)
+	harness.Eventually(t, harness.Patience, func() error {
+		for _, name := range []string{"plain", "daemon", "late"} {
+			if !d.Exists("tmp/" + name) {
+				return fmt.Errorf("the job %q did not live to its end", name)
+			}
+		}
+		return nil
+	})
+	for _, name := range []string{"plain", "daemon", "late"} {
+		d.Remove("tmp/" + name)
+	}
+}
+
+// A request that takes too long is ended with what it has started and waits for.
+func TestTimeoutEndsChildrenOfPHP(t *testing.T) {
+	t.Parallel()
+	s := suite.Service(staticPHP+"request_terminate_timeout = 1s\n", harness.Current())
+	s.Args = []string{"--php"}
+	d := harness.Start(t, s)
+	d.Script("family.php", `<?php system("sleep 1000; sleep 1001");`)
+	_, _ = d.TryWithin(harness.Patience, harness.Request{Path: "/family.php"})
+	d.Log.Expect("execution timed out")
+	d.AwaitProcesses("sleep 100", 0)
+}
