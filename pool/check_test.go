@@ -166,8 +166,11 @@ func (w *world) checkGrowth() {
 	if w.waiting() > 0 && len(w.children) == 0 && !p.startAwaited && w.limit != 0 {
 		w.wrong("%d wait for nobody", w.waiting())
 	}
-	if w.cfg.Manager == Static && p.begun && p.places()+p.owed != w.cfg.MaxChildren {
-		w.wrong("a static pool has %d workers of %d and owes %d", p.places(), w.cfg.MaxChildren, p.owed)
+	if w.cfg.Manager == Static && p.begun && p.places()+p.owed+p.first != w.cfg.MaxChildren {
+		w.wrong("a static pool has %d workers of %d, owes %d and still starts with %d", p.places(), w.cfg.MaxChildren, p.owed, p.first)
+	}
+	if p.first > 0 && w.starting() < p.firstAtOnce && !held {
+		w.wrong("%d of the first workers start, %d wait, %d might start", w.starting(), p.first, p.firstAtOnce)
 	}
 	if p.owed > 0 && !held {
 		w.wrong("the pool owes %d workers", p.owed)
@@ -178,7 +181,7 @@ func (w *world) checkGrowth() {
 	promised := (w.waiting() + w.concurrency() - 1) / w.concurrency()
 	spare := len(w.idle()) + max(0, w.starting()-promised)
 	// The pool looks only when something happens; did it?
-	if w.cfg.Manager == Dynamic && p.begun && room && spare < w.cfg.MinSpareServers && !p.spareAwaited {
+	if w.cfg.Manager == Dynamic && p.begun && p.first == 0 && room && spare < w.cfg.MinSpareServers && !p.spareAwaited {
 		w.wrong("%d spare workers of %d", spare, w.cfg.MinSpareServers)
 	}
 }

@@ -2,29 +2,47 @@ package pool
 
 import "time"
 
-// Start makes the first workers of a static or dynamic pool. Call it once,
-// before anything else.
+// Start makes the first workers of a static or dynamic pool. Call it, or
+// [Pool.StartGradually], once, before anything else.
 func (p *Pool) Start(now time.Duration) []Action {
+	return p.startWith(now, p.firstWorkers())
+}
+
+// StartGradually is Start for a pool that another one serves for meanwhile: at
+// most a quarter of the first workers are starting at a time, so that most of
+// the processors are left to those that serve.
+func (p *Pool) StartGradually(now time.Duration) []Action {
+	return p.startWith(now, (p.firstWorkers()+3)/4)
+}
+
+// startWith makes the first workers, of which so many may be starting at once.
+func (p *Pool) startWith(now time.Duration, atOnce int) []Action {
 	p.begin(now)
 	if p.begun || p.phase != phaseRunning {
 		return p.out
 	}
 	p.begun = true
-	first := 0
-	switch {
-	case p.cfg.Slots:
-	case p.cfg.Manager == Static:
-		first = p.cfg.MaxChildren
-	case p.cfg.Manager == Dynamic:
-		first = p.cfg.StartServers
-	}
-	first = max(0, first-p.places())
-	for ; first > 0 && p.mayStart(); first-- {
-		p.start(Initial)
-	}
-	p.owed = first
+	p.first, p.firstAtOnce = max(0, p.firstWorkers()-p.places()), atOnce
 	p.settle()
 	return p.out
+}
+
+// firstWorkers returns how many workers the pool starts with.
+func (p *Pool) firstWorkers() int {
+	switch {
+	case p.cfg.Slots, p.cfg.Manager == Ondemand:
+		return 0
+	case p.cfg.Manager == Static:
+		return p.cfg.MaxChildren
+	default:
+		return p.cfg.StartServers
+	}
+}
+
+// Beginning reports whether first workers are starting or will without anybody's
+// doing.
+func (p *Pool) Beginning() bool {
+	return p.starting.len > 0 || p.first > 0 && p.limit != 0
 }
 
 // SetLimit sets how many workers the pool may still start; each Start uses one
@@ -45,17 +63,27 @@ func (p *Pool) grow() {
 		p.noticeFullSlots()
 		return
 	}
-	if p.failed && p.owed == 0 && p.starting.len == 0 {
+	if p.failed && p.owed == 0 && p.first == 0 && p.starting.len == 0 {
 		p.owed = 1 // the probe
 	}
-	p.owed = min(p.owed, max(0, p.cfg.MaxChildren-p.places()))
+	p.startFirst()
+	p.owed = min(p.owed, max(0, p.cfg.MaxChildren-p.places()-p.first))
 	for p.owed > 0 && p.mayStart() {
 		p.owed--
 		p.start(Replacement)
 	}
 	p.meetDemand()
-	if p.cfg.Manager == Dynamic {
+	if p.cfg.Manager == Dynamic && p.first == 0 {
 		p.keepSpare()
+	}
+}
+
+// startFirst starts those of the first workers whose turn it is.
+func (p *Pool) startFirst() {
+	p.first = min(p.first, max(0, p.cfg.MaxChildren-p.places()))
+	for p.first > 0 && p.coming() < p.firstAtOnce && p.mayStart() {
+		p.first--
+		p.start(Initial)
 	}
 }
 
@@ -74,6 +102,7 @@ func (p *Pool) meetDemand() {
 			return
 		}
 		p.fullNoticed = false
+		p.first = max(0, p.first-1) // it comes before its turn
 		p.start(Demand)
 	}
 }

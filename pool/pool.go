@@ -32,6 +32,8 @@ type Pool struct {
 
 	// Growth.
 	begun        bool // Start was called
+	first        int  // of the first workers, those still to be started
+	firstAtOnce  int  // how many of them may be starting
 	owed         int  // workers to start whatever the demand
 	limit        int  // starts that SetLimit permits, -1 is no limit
 	limitNoticed bool // said that the limit is reached

@@ -18,7 +18,7 @@ func TestRandomEvents(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(uint64(seed), 1))
 			w := newWorld(t, func(n int) (int, bool) { return rng.IntN(n), true })
-			w.did("start", w.pool.Start(w.now))
+			w.start()
 			for range events {
 				w.step()
 			}

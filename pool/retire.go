@@ -42,7 +42,7 @@ func (p *Pool) retireDue() {
 		}
 		if p.limit == 0 {
 			// It has to leave first, and nobody does while one is missing.
-			if p.owed > 0 || p.coming() > 0 || p.backoff.failing() {
+			if p.first > 0 || p.owed > 0 || p.coming() > 0 || p.backoff.failing() {
 				return
 			}
 			p.retireNow(w)

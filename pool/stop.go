@@ -23,7 +23,7 @@ func (p *Pool) raise(to phase) bool {
 		return false
 	}
 	p.phase = to
-	p.owed = 0
+	p.first, p.owed = 0, 0
 	return true
 }
 

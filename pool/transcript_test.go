@@ -75,7 +75,7 @@ func (s *stage) play(t *testing.T, d *datadriven.TestData) string {
 func (s *stage) command(t *testing.T, d *datadriven.TestData) {
 	p, now := s.pool, s.now
 	plain := map[string]func(time.Duration) []Action{
-		"start": p.Start, "tick": p.Tick, "drain": p.Drain, "shutdown": p.Shutdown,
+		"start": p.Start, "start-gradually": p.StartGradually, "tick": p.Tick, "drain": p.Drain, "shutdown": p.Shutdown,
 	}
 	ofWorker := map[string]func(time.Duration, *Worker) []Action{
 		"ready": p.Ready, "exit": p.Exited, "deny": p.StartDenied,

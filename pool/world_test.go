@@ -309,7 +309,16 @@ func (w *world) rare() {
 			w.did("shutdown", w.pool.Shutdown(w.now))
 		}
 	default:
+		w.start()
+	}
+}
+
+// start begins the pool in one of the two ways there are.
+func (w *world) start() {
+	if w.below(2) == 0 {
 		w.did("start", w.pool.Start(w.now))
+	} else {
+		w.did("start gradually", w.pool.StartGradually(w.now))
 	}
 }
 
