@@ -201,7 +201,7 @@ func TestWatchdogIsFedAllTheTime(t *testing.T) {
 	systemd.expect("RELOADING=1")
 	s.pass(interval)
 	systemd.expect("WATCHDOG=1")
-	s.pass(cfg.Pools[0].RunnerStartTime + readySlack)
+	s.pass(startRounds*cfg.Pools[0].RunnerStartTime + readySlack)
 	if err := receive(t, "the end of the reload", failed); err == nil {
 		t.Error("the reload did not fail")
 	}

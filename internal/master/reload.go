@@ -19,6 +19,9 @@ const (
 	// readySlack is what a supervisor may take to become ready beyond the time
 	// its workers have (runner.start_timeout).
 	readySlack = 10 * time.Second
+	// startRounds is in how many rounds a generation beside another starts its
+	// first workers at most: a quarter of them at a time.
+	startRounds = 4
 )
 
 // errNoSuchPool is the end of a reload of a pool that is in no configuration.
@@ -185,16 +188,18 @@ func (r *reload) move(cfg *config.Pool, doors []door) {
 	if fresh {
 		p = m.newPool(cfg, doors)
 	}
-	r.await(p, cfg.RunnerStartTime+readySlack)
 	switch {
 	case fresh:
+		r.await(p, cfg.RunnerStartTime)
 		p.start(settled)
 	case p.state == poolIdle:
+		r.await(p, cfg.RunnerStartTime)
 		p.unwatch()
 		p.cfg, p.doors, p.since = cfg, doors, time.Now()
 		p.generation++
 		p.start(settled)
 	default:
+		r.await(p, startRounds*cfg.RunnerStartTime)
 		p.settle(errOvertaken)
 		p.settled = settled
 		p.next = m.launch(p, cfg, doors, p.generation+1)
@@ -213,7 +218,7 @@ func (r *reload) await(p *pool, patience time.Duration) {
 		}
 	})
 	r.waiting[p.cfg.Name] = t
-	l.Set(t, l.Now()+patience)
+	l.Set(t, l.Now()+patience+readySlack)
 }
 
 // settled takes the outcome of one pool.

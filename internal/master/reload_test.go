@@ -167,7 +167,7 @@ func TestPoolThatDoesNotStartKeepsItsOldGeneration(t *testing.T) {
 			if mode == fakeSilent {
 				s.nextStarts("www")
 				s.eventually("the other pool", func() bool { generation, _ := s.who("api"); return generation == 2 })
-				s.pass(cfg.Pools[0].RunnerStartTime + readySlack)
+				s.pass(startRounds*cfg.Pools[0].RunnerStartTime + readySlack)
 			}
 			err := receive(t, "the end of the reload", failed)
 			if err == nil || !strings.Contains(err.Error(), "[pool www] ") {
@@ -296,7 +296,7 @@ func TestSupervisorKilledDuringReload(t *testing.T) {
 	go func() { failed <- s.reload(cfg) }()
 	s.nextStarts("www")
 	s.kill(pid)
-	s.pass(cfg.Pools[0].RunnerStartTime + readySlack)
+	s.pass(startRounds*cfg.Pools[0].RunnerStartTime + readySlack)
 	if err := receive(t, "the end of the reload", failed); err == nil {
 		t.Error("the reload did not fail")
 	}

@@ -10,12 +10,16 @@ import (
 // ready, see checkServing.
 func (s *Supervisor) serve() {
 	s.inquire()
-	s.perform(s.pool.Start(s.loop.Now()))
+	start := s.pool.Start
+	if !s.alone {
+		start = s.pool.StartGradually
+	}
+	s.perform(start(s.loop.Now()))
 	s.started = true
 	s.checkServing()
 }
 
-// checkServing opens the doors when no first worker is still starting. A
+// checkServing opens the doors when the first workers have started. A
 // static or dynamic pool whose workers do not start at all opens them to
 // refuse, unless another generation serves.
 func (s *Supervisor) checkServing() {
@@ -28,8 +32,7 @@ func (s *Supervisor) checkServing() {
 		}
 		return
 	}
-	s.pool.Snapshot(&s.snap, s.loop.Now())
-	if s.snap.Starting > 0 {
+	if s.pool.Beginning() {
 		return
 	}
 	s.ready = true

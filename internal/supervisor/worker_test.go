@@ -104,6 +104,27 @@ func TestProgramThatDoesNotStart(t *testing.T) {
 	}
 }
 
+// Beside another generation the first workers start a quarter at a time, and
+// nobody is served before all of them are there.
+func TestGradualStart(t *testing.T) {
+	cfg := resident("/usr/bin/php-cgi")
+	cfg.MaxChildren = 8
+	g := start(t, cfg)
+	most := 0
+	g.until("all workers are there", func(s *Supervisor) bool {
+		s.pool.Snapshot(&s.snap, s.loop.Now())
+		most = max(most, s.snap.Starting)
+		all := s.snap.Starting == 0 && s.snap.Total == 8
+		if s.ready != all {
+			t.Errorf("serving is %v with %d workers, %d of them starting", s.ready, s.snap.Total, s.snap.Starting)
+		}
+		return all
+	})
+	if most > 2 {
+		t.Errorf("%d workers started at a time", most)
+	}
+}
+
 // A request to a resident worker costs at most five allocations.
 func TestAllocations(t *testing.T) {
 	g := start(t, resident("/usr/bin/php-cgi"))
