@@ -110,6 +110,7 @@ class Anyfpm::Worker
     raise # ends the worker
   rescue Exception => error
     @flags |= Anyfpm::Wire::FAILED
+    @flags |= Anyfpm::Wire::RETIRE if error.class.name == "fatal" # Ruby finds one deadlock in a process
     error
   end
 
