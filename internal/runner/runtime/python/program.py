@@ -88,7 +88,7 @@ class Scripts:
         except BaseException as error:
             self.flags |= wire.FAILED
             report(error)
-            return 1
+            return 130 if isinstance(error, KeyboardInterrupt) else 1  # 128 + SIGINT
 
     def finish(self):
         """End the response, for anyfpm.finish_request."""
