@@ -18,6 +18,10 @@ const BuildsVar = "SLOWLOG_PERLS"
 // @libphp/amazon-linux-2-v83 and the like have them (package/native).
 const PHPsVar = "SLOWLOG_PHPS"
 
+// phpFlags have php-cgi print no headers and run for as long as it takes, as
+// php does.
+var phpFlags = []string{"-q", "-d", "max_execution_time=0"}
+
 // Interpreters lists the interpreters of this machine: the distribution's,
 // pyenv's, and those that the variables name.
 func Interpreters() []Interpreter {
@@ -41,7 +45,7 @@ func Interpreters() []Interpreter {
 	for _, dir := range filepath.SplitList(os.Getenv(PHPsVar)) {
 		out = append(out, Interpreter{
 			Language: php, Name: "php-" + filepath.Base(filepath.Dir(filepath.Dir(dir))),
-			Command: []string{"env", "LD_LIBRARY_PATH=" + filepath.Join(dir, "lib"), filepath.Join(dir, "php", "php"), "-n", "-q"},
+			Command: append([]string{"env", "LD_LIBRARY_PATH=" + filepath.Join(dir, "lib"), filepath.Join(dir, "php", "php"), "-n"}, phpFlags...),
 		})
 	}
 	return out
@@ -83,7 +87,7 @@ func inRoot(root string) []Interpreter {
 				i.Command = []string{"chroot", root, strings.TrimPrefix(path, root)}
 			}
 			if known.language.Name == "php" {
-				i.Command = append(i.Command, "-q") // no headers
+				i.Command = append(i.Command, phpFlags...)
 			}
 			out = append(out, i)
 		}
