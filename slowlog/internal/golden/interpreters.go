@@ -18,6 +18,10 @@ const BuildsVar = "SLOWLOG_PERLS"
 // @libphp/amazon-linux-2-v83 and the like have them (package/native).
 const PHPsVar = "SLOWLOG_PHPS"
 
+// PrefixesVar names directories that interpreters were installed to, each with
+// a bin of its own.
+const PrefixesVar = "SLOWLOG_PREFIXES"
+
 // phpFlags have php-cgi print no headers and run for as long as it takes, as
 // php does.
 var phpFlags = []string{"-q", "-d", "max_execution_time=0"}
@@ -47,6 +51,9 @@ func Interpreters() []Interpreter {
 			Language: php, Name: "php-" + filepath.Base(filepath.Dir(filepath.Dir(dir))),
 			Command: append([]string{"env", "LD_LIBRARY_PATH=" + filepath.Join(dir, "lib"), filepath.Join(dir, "php", "php"), "-n"}, phpFlags...),
 		})
+	}
+	for _, prefix := range filepath.SplitList(os.Getenv(PrefixesVar)) {
+		out = append(out, inPrefix(prefix)...)
 	}
 	return out
 }
@@ -90,6 +97,32 @@ func inRoot(root string) []Interpreter {
 				i.Command = append(i.Command, phpFlags...)
 			}
 			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// inPrefix lists the interpreters in a directory under the names that they
+// install themselves with.
+func inPrefix(prefix string) []Interpreter {
+	var out []Interpreter
+	for _, known := range []struct {
+		language Language
+		name     string
+		flags    []string
+	}{
+		{python, "python3", nil},
+		{php, "php-cgi", phpFlags},
+		{php, "php", phpFlags},
+		{perl, "perl", nil},
+		{ruby, "ruby", nil},
+	} {
+		path := filepath.Join(prefix, "bin", known.name)
+		if _, err := os.Stat(path); err == nil {
+			out = append(out, Interpreter{
+				Language: known.language, Name: known.name + "-" + filepath.Base(prefix),
+				Command: append([]string{path}, known.flags...),
+			})
 		}
 	}
 	return out
