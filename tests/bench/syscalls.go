@@ -43,7 +43,7 @@ func syscalls(t harness.T, o options) []figure {
 func processorTime(t harness.T, pid int, url string, o options) float64 {
 	before := harness.ProcessorTime(t, pid)
 	l := loadOnce(t, url, o.connections, o.duration)
-	return float64((harness.ProcessorTime(t, pid)-before).Nanoseconds()) / 1e3 / float64(l.requests)
+	return float64((harness.ProcessorTime(t, pid) - before).Nanoseconds()) / 1e3 / float64(l.requests)
 }
 
 // counted loads a URL while perf counts the calls of a process.
