@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// A field is the place of one field line in a normalized header block.
+// A field is the place of one field line in a normalized header block. A line
+// without a colon is the name of a field without a value.
 type field struct {
 	start, colon, end int // end is behind the CR LF
 }
@@ -13,11 +14,14 @@ type field struct {
 // next returns the field after f; the zero field is before the first.
 func (h *HeaderParser) next(f field) (next field, ok bool) {
 	rest := h.buf[f.end:]
-	colon := bytes.IndexByte(rest, ':')
-	if colon < 0 {
+	end := bytes.IndexByte(rest, '\n')
+	if end < len("\r\n") { // the blank line, or none
 		return field{}, false
 	}
-	end := bytes.IndexByte(rest, '\n')
+	colon := bytes.IndexByte(rest[:end], ':')
+	if colon < 0 {
+		colon = end - len("\r")
+	}
 	return field{start: f.end, colon: f.end + colon, end: f.end + end + 1}, true
 }
 
@@ -26,7 +30,8 @@ func (f field) name(block []byte) []byte { return block[f.start:f.colon] }
 // value returns the value without the blanks around it; never nil, which
 // bytes.Trim can be.
 func (f field) value(block []byte) []byte {
-	start, end := f.colon+1, f.end-len("\r\n")
+	end := f.end - len("\r\n")
+	start := min(f.colon+1, end)
 	for start < end && isBlank(block[start]) {
 		start++
 	}

@@ -34,6 +34,10 @@ type HeaderParser struct {
 	// Limit is the largest size of a header as the script writes it, with its
 	// final blank line. 0 means DefaultHeaderLimit.
 	Limit int
+	// Lenient passes on what is no field, and a header without any, for the web
+	// server to judge. PHP sends what scripts give to header(), and php-fpm does
+	// not look at it.
+	Lenient bool
 
 	buf    []byte // finished lines, normalized, then the line being read
 	line   int    // where in buf the line being read begins
@@ -43,9 +47,9 @@ type HeaderParser struct {
 	status int
 }
 
-// Reset forgets everything but Limit and the memory.
+// Reset forgets everything but Limit, Lenient and the memory.
 func (h *HeaderParser) Reset() {
-	*h = HeaderParser{Limit: h.Limit, buf: h.buf[:0]}
+	*h = HeaderParser{Limit: h.Limit, Lenient: h.Lenient, buf: h.buf[:0]}
 }
 
 // Feed reads on. n is how much of p belongs to the header; done is set when
@@ -121,7 +125,7 @@ func (h *HeaderParser) endLine() {
 		line = append(line[:len("Status: ")], line[len("HTTP/1.1 "):]...)
 		copy(line, "Status: ")
 		h.buf = append(h.buf[:len(line)], "\r\n"...)
-	case !isField(line):
+	case !h.Lenient && !isField(line):
 		h.reject("no field", line)
 	default:
 		h.buf = append(h.buf[:h.line+len(line)], "\r\n"...)
@@ -147,7 +151,7 @@ func (h *HeaderParser) fold(line []byte) {
 
 // finish reads what the complete block says about the status.
 func (h *HeaderParser) finish() {
-	if h.line == 0 {
+	if h.line == 0 && !h.Lenient {
 		h.err = fmt.Errorf("%w: the first line is blank", ErrNoHeader)
 		return
 	}

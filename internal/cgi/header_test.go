@@ -203,6 +203,38 @@ func FuzzHeader(f *testing.F) {
 	})
 }
 
+// A lenient parser passes on what PHP's header() took.
+func TestLenientHeaderParser(t *testing.T) {
+	for in, want := range map[string]string{
+		"\r\nbody":               "\r\n",
+		"Pragma\nA: 1\n\n":       "Pragma\r\nA: 1\r\n\r\n",
+		"A\nStatus: 404 x\n\n":   "A\r\nStatus: 404 x\r\n\r\n",
+		"X Y: 1\n\n":             "X Y: 1\r\n\r\n",
+		"b@c: 1\nPragma\r\n\r\n": "b@c: 1\r\nPragma\r\n\r\n",
+	} {
+		h := HeaderParser{Lenient: true}
+		_, done, err := h.Feed([]byte(in))
+		if !done || err != nil || string(h.Bytes()) != want {
+			t.Errorf("%q: got %q, %v, want %q", in, h.Bytes(), err, want)
+		}
+		if got := h.Get("pragma"); len(got) != 0 || strings.Contains(in, "Pragma") != (got != nil) {
+			t.Errorf("%q: Pragma is %q", in, got)
+		}
+		if status := h.Status(); (status == 404) != strings.Contains(in, "404") || status == 0 {
+			t.Errorf("%q: the status is %d", in, status)
+		}
+		if h.Reset(); !h.Lenient {
+			t.Error("Reset makes it strict")
+		}
+	}
+	for _, in := range []string{"A: 1\x00\n\n", "A\rB: 1\n\n", " A: 1\n\n", "Status: x\n\n"} {
+		h := HeaderParser{Lenient: true}
+		if _, done, err := h.Feed([]byte(in)); done || err == nil {
+			t.Errorf("%q is accepted", in)
+		}
+	}
+}
+
 // feed runs a parser over pieces and describes the result.
 func feed(limit int, pieces ...[]byte) string {
 	h := HeaderParser{Limit: limit}

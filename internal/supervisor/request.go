@@ -131,6 +131,7 @@ func (s *Supervisor) newRequest() *request {
 		r = &request{s: s}
 		r.lease.Owner = r
 	}
+	r.resp.header.Lenient = s.compat.php
 	return r
 }
 

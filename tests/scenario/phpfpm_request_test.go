@@ -3,7 +3,9 @@
 package scenario
 
 import (
+	"fmt"
 	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -122,6 +124,35 @@ func TestSameRefusalsAsPHPFPM(t *testing.T) {
 	for i, r := range requests {
 		if got[i] != want[i] {
 			t.Errorf("%s %v:\nphp-fpm answers %q\nand anyfpm      %q", r.Path, r.Params, want[i], got[i])
+		}
+	}
+}
+
+// What a script gives to header() comes to the web server as from php-fpm, also
+// if it is no field, or nothing is left of the header.
+func TestSameHeadersAsPHPFPM(t *testing.T) {
+	t.Parallel()
+	headers := []string{"Pragma", "X Y: 1", "b@c: 1", "Content-Type:", "404 Not Found", "HTTP/1.1 404 Gone Away", "Status: 299", "Location: /x", "X-Empty:", "X: \xff"}
+	ask := func(program string, args ...string) (answers []string) {
+		s := suite.Service(staticPHP, harness.Current())
+		s.Binary, s.Global, s.Args = program, []string{}, args
+		d := harness.Start(t, s)
+		d.File("header.php", `<?php header(rawurldecode($_SERVER['QUERY_STRING'])); header('X-After: 1'); echo "body";`)
+		d.File("none.php", `<?php ini_set('default_mimetype', ''); header_remove(); echo "body";`)
+		paths := []string{"/none.php"}
+		for _, h := range headers {
+			paths = append(paths, "/header.php?"+url.PathEscape(h))
+		}
+		for _, path := range paths {
+			res, _ := d.Try(harness.Request{Path: path}) // whether the harness can read the header is all the same
+			answers = append(answers, fmt.Sprintf("%s: %q", path, res.Stdout))
+		}
+		return answers
+	}
+	want, got := ask(phpFPM), ask(suite.Binary, "--php")
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("php-fpm answers %s\nand anyfpm      %s", want[i], got[i])
 		}
 	}
 }
