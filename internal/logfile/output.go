@@ -8,7 +8,8 @@ import (
 
 // Output logs a line that a worker printed, at level warning. source says who,
 // as in `child 12 said into stderr`; if it is empty the line stands alone,
-// without time and level.
+// without time and level. With a log_level above warning it does so in any
+// case: as in php-fpm, catch_workers_output alone says whether it is logged.
 //
 // Unlike other records the line is never cut: what is longer than log_limit
 // goes on in further lines of exactly that many bytes, each with the same
@@ -26,7 +27,7 @@ func Output(log *slog.Logger, source string, line []byte) {
 
 func (h *handler) output(source string, line []byte) {
 	if !h.Enabled(context.Background(), LevelWarning) {
-		return
+		source = ""
 	}
 	buf := h.buffers.Get().(*[]byte)
 	defer h.buffers.Put(buf)

@@ -68,7 +68,7 @@ func continues(line []byte) bool {
 // logMessage logs a line of the worker that serves the request. In php-fpm
 // log_level takes the level off a message of PHP, but not the message.
 func (r *request) logMessage(line []byte) {
-	if w := r.worker; w != nil && r.s.log.Enabled(context.Background(), logfile.LevelWarning) {
+	if w := r.worker; w != nil {
 		w.lines.flush(w)
 		w.lines.add(onStderr, append(line, '\n'), w)
 	}

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"syscall"
@@ -203,7 +204,7 @@ func (c *complaint) add(on stream, line []byte) {
 
 // complain ends a request's complaint.
 func (w *worker) complain() {
-	if w.complaint.failed {
+	if w.complaint.failed && w.s.log.Enabled(context.Background(), logfile.LevelWarning) {
 		source := fmt.Sprintf("child %d said into %s", w.pid, onStderr)
 		for _, l := range w.complaint.lines {
 			logfile.Output(w.s.log, source, l.line)

@@ -208,21 +208,26 @@ func TestSameLinesAsPHPFPM(t *testing.T) {
 // With a log_level above notice PHP's messages are logged as php-fpm logs them.
 func TestSameMessagesAsPHPFPMWithoutNotices(t *testing.T) {
 	t.Parallel()
-	logs := map[string]string{}
-	for _, program := range []string{phpFPM, suite.Binary} {
-		s := suite.Service("log_level = warning\n"+staticPHP+"catch_workers_output = yes\n", harness.Current())
-		s.Binary, s.Global = program, []string{}
-		if program == suite.Binary {
-			s.Args = []string{"--php"}
+	for _, conf := range []string{
+		"log_level = warning\n" + staticPHP + "catch_workers_output = yes\n",
+		"log_level = error\n" + staticPHP + "catch_workers_output = yes\ndecorate_workers_output = no\n",
+	} {
+		logs := map[string]string{}
+		for _, program := range []string{phpFPM, suite.Binary} {
+			s := suite.Service(conf, harness.Current())
+			s.Binary, s.Global = program, []string{}
+			if program == suite.Binary {
+				s.Args = []string{"--php"}
+			}
+			d := harness.Launch(t, s)
+			harness.Eventually(t, harness.Patience, func() error { return harness.Listening(d.Address()) })
+			php(t, d, `<?php file_put_contents("php://stderr", "one\n"); error_log("two"); error_log("three"); echo 1;`)
+			d.Signal(syscall.SIGTERM)
+			d.Wait(harness.Patience)
+			logs[program] = lines(d.Log.Lines(), false)
 		}
-		d := harness.Launch(t, s)
-		harness.Eventually(t, harness.Patience, func() error { return harness.Listening(d.Address()) })
-		php(t, d, `<?php file_put_contents("php://stderr", "one\n"); error_log("two"); error_log("three"); echo 1;`)
-		d.Signal(syscall.SIGTERM)
-		d.Wait(harness.Patience)
-		logs[program] = lines(d.Log.Lines(), false)
-	}
-	if want, got := logs[phpFPM], logs[suite.Binary]; got != want || !strings.Contains(want, "three") {
-		t.Errorf("php-fpm says\n%s\nand anyfpm\n%s", want, got)
+		if want, got := logs[phpFPM], logs[suite.Binary]; got != want || !strings.Contains(want, "three") {
+			t.Errorf("%s\nphp-fpm says\n%s\nand anyfpm\n%s", conf, want, got)
+		}
 	}
 }
