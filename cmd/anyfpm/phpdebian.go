@@ -8,44 +8,61 @@ import (
 	"strings"
 )
 
-// A phpHome is where the PHP of a php-fpm.conf lives on Debian, which has a
-// program and a set of php.ini files for each version and each way to run it:
-// php-fpm 8.2 reads those in /etc/php/8.2/fpm, php-cgi those in
-// /etc/php/8.2/cgi. In php-fpm's place php-cgi has to read php-fpm's.
+// A phpHome is where the PHP of a php-fpm lives on Debian, which has a program
+// and a set of php.ini files for each version and each way to run it: php-fpm8.2
+// reads those in /etc/php/8.2/fpm, php-cgi8.2 those in /etc/php/8.2/cgi. In
+// php-fpm's place php-cgi has to read php-fpm's.
 type phpHome struct {
 	ini     string // directory of php.ini; empty when it is not Debian's PHP
 	program string // php-cgi of that version, or just php-cgi
 }
 
-var debianHome = regexp.MustCompile(`/php/(\d+\.\d+)/fpm$`)
+var (
+	debianHome = regexp.MustCompile(`/php/(\d+\.\d+)/fpm$`)
+	debianName = regexp.MustCompile(`^php-fpm(\d+\.\d+)$`)
+)
 
-// phpHome looks around the configuration file.
+// phpHome finds it.
 func (f *configFlags) phpHome(a *app) phpHome {
-	if !f.php && !a.php() {
-		return phpHome{program: "php-cgi"}
-	}
-	return a.findPHPHome(f.path)
-}
-
-// findPHPHome looks around a configuration file.
-func (a *app) findPHPHome(configFile string) phpHome {
 	home := phpHome{program: "php-cgi"}
-	file, err := filepath.Abs(configFile)
-	if err != nil {
+	if !f.php && !a.php() {
 		return home
 	}
-	dir := filepath.Dir(file)
-	match := debianHome.FindStringSubmatch(dir)
-	if match == nil {
+	dir, version := a.debianHome(f.path)
+	if version == "" {
 		return home
 	}
 	if _, err := os.Stat(filepath.Join(dir, "php.ini")); err == nil {
 		home.ini = dir
 	}
-	if versioned := "php-cgi" + match[1]; a.hasProgram(versioned) {
+	if versioned := "php-cgi" + version; a.hasProgram(versioned) {
 		home.program = versioned
 	}
 	return home
+}
+
+// debianHome is the directory of a php-fpm: the one that the configuration is in
+// or, if this program has a version in its name, the one of that version.
+func (a *app) debianHome(configFile string) (dir, version string) {
+	named := a.versionInName()
+	if file, err := filepath.Abs(configFile); err == nil {
+		dir = filepath.Dir(file)
+		if match := debianHome.FindStringSubmatch(dir); match != nil && (named == "" || named == match[1]) {
+			return dir, match[1]
+		}
+	}
+	if named == "" {
+		return "", ""
+	}
+	return "/etc/php/" + named + "/fpm", named
+}
+
+// versionInName is the 8.2 of php-fpm8.2.
+func (a *app) versionInName() string {
+	if match := debianName.FindStringSubmatch(filepath.Base(a.args[0])); match != nil {
+		return match[1]
+	}
+	return ""
 }
 
 func (a *app) hasProgram(name string) bool {
@@ -53,16 +70,23 @@ func (a *app) hasProgram(name string) bool {
 	return err == nil
 }
 
-// environ adds to an environment where php.ini is, unless it says so itself.
+// arguments tell php-cgi where php.ini is, unless the environment does so. PHPRC
+// would tell each php that a script starts, too.
+func (h phpHome) arguments(environ []string) []string {
+	named := func(entry string) bool { return strings.HasPrefix(entry, "PHPRC=") && entry != "PHPRC=" }
+	if h.ini == "" || slices.ContainsFunc(environ, named) {
+		return nil
+	}
+	return []string{"-c", h.ini}
+}
+
+// environ adds to an environment where the further ini files are, for which
+// there is no argument.
 func (h phpHome) environ(environ []string) []string {
-	if h.ini == "" {
+	const scanDir = "PHP_INI_SCAN_DIR="
+	named := func(entry string) bool { return strings.HasPrefix(entry, scanDir) } // empty, it means none
+	if h.ini == "" || slices.ContainsFunc(environ, named) {
 		return environ
 	}
-	for _, entry := range [...]string{"PHPRC=" + h.ini, "PHP_INI_SCAN_DIR=" + filepath.Join(h.ini, "conf.d")} {
-		name, _, _ := strings.Cut(entry, "=")
-		if !slices.ContainsFunc(environ, func(e string) bool { return strings.HasPrefix(e, name+"=") }) {
-			environ = append(environ[:len(environ):len(environ)], entry)
-		}
-	}
-	return environ
+	return append(environ[:len(environ):len(environ)], scanDir+filepath.Join(h.ini, "conf.d"))
 }

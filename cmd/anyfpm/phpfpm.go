@@ -72,7 +72,7 @@ func (a *app) execPHP(option string, f *serviceFlags) error {
 	if err != nil {
 		return &exit{code: exitSoftware, err: err}
 	}
-	args := append(append([]string{program}, f.phpArguments()...), option)
+	args := append(append([]string{program}, f.phpArguments(home.arguments(a.environ))...), option)
 	if err := unix.Exec(program, args, phpini.Standalone(home.environ(a.environ))); err != nil {
 		return &exit{code: exitSoftware, err: fmt.Errorf("cannot execute %s: %w", program, err)}
 	}

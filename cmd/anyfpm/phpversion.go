@@ -24,7 +24,7 @@ func (a *app) printPHPVersion(f *serviceFlags) error {
 	if err != nil {
 		return a.printVersion(true)
 	}
-	text, err := output(program, append(f.phpArguments(), "-v"), phpini.Standalone(home.environ(a.environ)))
+	text, err := output(program, append(f.phpArguments(home.arguments(a.environ)), "-v"), phpini.Standalone(home.environ(a.environ)))
 	if err != nil || text == "" {
 		return a.printVersion(true)
 	}

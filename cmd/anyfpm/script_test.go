@@ -9,13 +9,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain makes this binary be anyfpm for the scripts, under the name php-fpm
+// TestMain makes this binary be anyfpm for the scripts, under names of php-fpm
 // as well, and for the supervisors that those start.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == "supervise" {
 		main()
 	}
-	testscript.Main(m, map[string]func(){"anyfpm": main, "php-fpm": main})
+	testscript.Main(m, map[string]func(){"anyfpm": main, "php-fpm": main, "php-fpm8.2": main})
 }
 
 // TestScripts runs the transcripts in testdata/script. UPDATE=1 rewrites the

@@ -74,18 +74,22 @@ func (f *serviceFlags) load(a *app) (*config.Config, []config.Notice, error) {
 	opt := f.options(a)
 	opt.PID = f.pid
 	opt.Settings = f.iniSettings()
-	opt.PHPArguments = f.phpArguments()
+	opt.PHPArguments = f.phpArguments(f.phpHome(a).arguments(a.environ))
 	return config.Load(f.path, opt)
 }
 
-// phpArguments are the options that php-cgi gets as they came.
-func (f *serviceFlags) phpArguments() []string {
+// phpArguments are the options that php-cgi gets as they came; ini is for a
+// command line that does not say which php.ini to read.
+func (f *serviceFlags) phpArguments(ini []string) []string {
 	var args []string
 	if f.noINI {
 		args = append(args, "-n")
 	}
-	if f.phpINI != "" {
+	switch {
+	case f.phpINI != "":
 		args = append(args, "-c", f.phpINI)
+	case !f.noINI:
+		args = append(args, ini...)
 	}
 	for _, s := range f.settings {
 		args = append(args, "-d", s)
@@ -115,6 +119,12 @@ func (a *app) defaultConfig(prefix string, php bool) string {
 		return filepath.Join(prefix, "etc/anyfpm.conf")
 	case !php:
 		return "/etc/anyfpm/anyfpm.conf"
+	}
+	if version := a.versionInName(); version != "" {
+		file := "/etc/php/" + version + "/fpm/php-fpm.conf"
+		if _, err := os.Stat(file); err == nil {
+			return file
+		}
 	}
 	// Debian's, of the newest version.
 	if found, _ := filepath.Glob("/etc/php/*/fpm/php-fpm.conf"); len(found) > 0 {

@@ -71,9 +71,10 @@ func TestDebiansConfiguration(t *testing.T) {
 	}
 
 	script := box.File("facts.php", `<?php
-		echo php_sapi_name(), ' ', PHP_MAJOR_VERSION, '.', PHP_MINOR_VERSION, ' ', php_ini_loaded_file(), ' ', fileowner("/proc/self"), ' ', $_SERVER['SCRIPT_NAME'];`)
+		echo php_sapi_name(), ' ', PHP_MAJOR_VERSION, '.', PHP_MINOR_VERSION, ' ', php_ini_loaded_file(), ' ', fileowner("/proc/self"), ' ', $_SERVER['SCRIPT_NAME'],
+			' ', shell_exec("php8.2 -r 'echo php_ini_loaded_file();'");`)
 	facts := func() string { return ask(t, socket, script) }
-	if got, want := facts(), "cgi-fcgi 8.2 "+dir+"/php.ini 33 /facts.php"; got != want {
+	if got, want := facts(), "cgi-fcgi 8.2 "+dir+"/php.ini 33 /facts.php /etc/php/8.2/cli/php.ini"; got != want {
 		t.Errorf("PHP says %q, want %q", got, want)
 	}
 	if got := ask(t, socket, box.File("facts.txt", "")); got != "Access denied." {
