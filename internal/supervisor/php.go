@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/anyfpm/anyfpm/internal/cgi"
+	"github.com/anyfpm/anyfpm/internal/logfile"
 	"github.com/anyfpm/anyfpm/internal/loop"
 	"github.com/anyfpm/anyfpm/internal/proc"
 	"github.com/anyfpm/anyfpm/internal/runner"
@@ -42,6 +43,8 @@ type inquiry struct {
 	pid    int
 	out    readPipe
 	text   []byte
+	err    readPipe
+	lines  lines // on stderr: what PHP has to say about its start
 	exited bool
 	timer  *loop.Timer
 }
@@ -54,7 +57,7 @@ func (s *Supervisor) inquire() {
 		return
 	}
 	q := &inquiry{s: s}
-	q.out.fd = -1
+	q.out.fd, q.err.fd = -1, -1
 	q.timer = loop.NewTimer(q.giveUp)
 	s.compat.inquiry = q
 	if err := q.start(php.Inquiry()); err != nil {
@@ -73,13 +76,12 @@ func (q *inquiry) start(plan runner.Plan) error {
 		return err
 	}
 	files := []int{program, out}
-	// What is wrong with it the workers will say.
-	null, err := unix.FcntlInt(uintptr(q.s.host.null), unix.F_DUPFD_CLOEXEC, 0)
+	stderr, err := q.err.open(q.s.loop, q.readErrors)
 	if err != nil {
 		closeAll(files)
 		return err
 	}
-	q.s.procs.start(q.s.spec(plan, append(files, null)), q.started, q.onExit)
+	q.s.procs.start(q.s.spec(plan, append(files, stderr)), q.started, q.onExit)
 	q.s.loop.Set(q.timer, q.s.loop.Now()+inquiryPatience)
 	return nil
 }
@@ -104,13 +106,34 @@ func (q *inquiry) read() {
 	}
 }
 
+func (q *inquiry) readErrors() {
+	for q.err.readable {
+		data, _ := q.err.read(q.s.drainBuf)
+		if data == nil {
+			break
+		}
+		q.lines.add(onStderr, data, q)
+	}
+}
+
+// sayLine implements speaker. php-fpm says once what its workers, here, each say
+// for themselves.
+func (q *inquiry) sayLine(_ stream, line []byte) {
+	if !q.s.cfg.CatchWorkersOutput {
+		logfile.Printf(q.s.log, logfile.LevelNotice, "PHP message: %s", line)
+	}
+}
+
 func (q *inquiry) onExit(proc.Exit) {
 	q.exited = true
-	q.out.readable = q.out.fd >= 0
+	q.out.toEnd()
 	q.read()
+	q.err.toEnd()
+	q.readErrors()
+	q.lines.flush(q)
 	facts := runner.ParsePHPFacts(q.text)
 	if facts.Version == "" {
-		q.fail(fmt.Errorf("its output begins %.100q", q.text))
+		q.fail(fmt.Errorf("its output begins %.100q", q.text), q.lines.lastAttr())
 		return
 	}
 	q.end(facts)
@@ -123,14 +146,15 @@ func (q *inquiry) giveUp() {
 	}
 }
 
-func (q *inquiry) fail(err error) {
-	q.s.log.Warn("cannot ask php-cgi for its settings, taking php's defaults", slog.Any("err", err))
+func (q *inquiry) fail(err error, said ...any) {
+	q.s.log.Warn("cannot ask php-cgi for its settings, taking php's defaults", append(said, slog.Any("err", err))...)
 	q.end(runner.ParsePHPFacts(nil))
 }
 
 func (q *inquiry) end(facts runner.PHPFacts) {
 	q.s.loop.Clear(q.timer)
 	q.out.close()
+	q.err.close()
 	q.s.compat.inquiry = nil
 	q.s.compat.poweredBy = facts.PoweredBy()
 	q.s.resolver = &cgi.PHPResolver{

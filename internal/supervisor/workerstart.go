@@ -71,7 +71,10 @@ func (w *worker) openInterpreter(plan runner.Plan) ([]int, error) {
 }
 
 // open makes the worker's descriptors: its listening socket on 0, as the
-// FastCGI specification says (2.2), and pipes for stdout and stderr.
+// FastCGI specification says (2.2), and pipes for stdout and stderr. Where
+// php-fpm's worker has /dev/null for these php-cgi has it too, so that what a
+// script leaves running can write to them for ever; unless the start before has
+// failed, and what the worker says may be the reason.
 func (w *worker) open() ([]int, error) {
 	w.s.serial++
 	w.socket = filepath.Join(w.s.dir, strconv.FormatUint(w.s.serial, 10)+".sock")
@@ -80,6 +83,16 @@ func (w *worker) open() ([]int, error) {
 		return nil, err
 	}
 	files := []int{listener}
+	if w.s.compat.php && !w.s.cfg.CatchWorkersOutput && w.s.lastFailure == "" {
+		for range 2 {
+			null, err := loop.Duplicate(w.s.host.null)
+			if err != nil {
+				return files, err
+			}
+			files = append(files, null)
+		}
+		return files, nil
+	}
 	stdout, err := w.stdout.open(w.s.loop, w.readOutput)
 	if err != nil {
 		return files, err
@@ -159,6 +172,7 @@ func (w *worker) ready() {
 		return
 	}
 	w.isReady = true
+	w.s.lastFailure = ""
 	w.s.histograms.spawn.Observe(w.s.loop.Now() - w.startedAt)
 	w.s.loop.Clear(w.timer)
 	w.s.perform(w.s.pool.Ready(w.s.loop.Now(), w.lease))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -22,6 +23,7 @@ foreach (file('/proc/self/limits') as $line) {
 }
 echo 'nice ', explode(' ', explode(') ', file_get_contents('/proc/self/stat'))[1])[16], "\n";
 printf("umask %o\ncwd %s\n", umask(), getcwd());
+printf("stdout %o, stderr %o\n", stat('/proc/self/fd/1')['mode'] & 0170000, stat('/proc/self/fd/2')['mode'] & 0170000);
 foreach (['A', 'B', 'C', 'PATH', 'HOME', 'USER', 'TMPDIR', 'FCGI_ROLE', 'HTTP_PROXY'] as $name) {
 	echo $name, '=', var_export(getenv($name), true), ' ', var_export($_SERVER[$name] ?? null, true), "\n";
 }
@@ -49,6 +51,7 @@ func TestSameWorkerAsPHPFPM(t *testing.T) {
 		"php values": "php_value[memory_limit] = 64M\nphp_value[memory_limit] = 32M\nphp_admin_value[precision] = 9\nphp_flag[display_errors] = on\nphp_admin_flag[display_errors] = off\nphp_value[session.name] = given\nphp_admin_value[error_log] = log/php.log\nphp_value[sendmail_path] = sendmail -t\nphp_admin_value[disable_functions] = exec\nphp_value[date.timezone] = Europe/Berlin\n",
 		"prefix":     "prefix = {{TMP}}\nchdir = /\nphp_value[error_log] = php.log\n",
 		"root's":     "chdir = /root\n",
+		"output":     "catch_workers_output = yes\n",
 		"number":     "user = 33\n",
 		"no user id": "user = 4711\ngroup = 4712\n",
 	} {
@@ -178,6 +181,22 @@ func TestBackgroundJobsOfPHP(t *testing.T) {
 	})
 	for _, name := range []string{"plain", "daemon", "late"} {
 		d.Remove("tmp/" + name)
+	}
+}
+
+// What PHP complains of when it starts is in the log once, though the pool does
+// not want what its workers say.
+func TestWarningsOfPHPAtItsStart(t *testing.T) {
+	t.Parallel()
+	s := suite.Service("[www]\npm = static\npm.max_children = 3\n", harness.Current())
+	s.Args = []string{"--php", "-d", "extension=nonesuch"}
+	d := harness.Start(t, s)
+	const warning = `NOTICE: \[pool www\] PHP message: PHP Warning:  PHP Startup: Unable to load dynamic library 'nonesuch'`
+	php(t, d, "<?php echo 1;")
+	d.Signal(syscall.SIGTERM)
+	d.Wait(harness.Patience)
+	if n := d.Log.Count(warning); n != 1 {
+		t.Errorf("the warning is there %d times:\n%s", n, strings.Join(d.Log.Lines(), "\n"))
 	}
 }
 
