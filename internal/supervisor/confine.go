@@ -3,6 +3,7 @@ package supervisor
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -74,29 +75,31 @@ func (s *session) confine() (*proc.User, error) {
 
 // environment is what every worker of the pool gets: nothing but env[] and
 // the user's HOME and USER, unless clear_env = no. The first definition of a
-// variable wins.
+// variable wins. The order, which PHP's getenv() shows, is php-fpm's: it has
+// env[] from the last to the first (fpm_env.c).
 func environment(pool *config.Pool, user *proc.User) []string {
 	var env []string
-	seen := map[string]bool{}
-	set := func(key, value string) {
-		if !seen[key] {
-			seen[key] = true
-			env = append(env, key+"="+value)
-		}
+	if !pool.ClearEnv {
+		env = slices.DeleteFunc(os.Environ(), func(entry string) bool { return !strings.Contains(entry, "=") })
 	}
-	for _, kv := range pool.Env {
+	own := map[string]bool{}
+	set := func(key, value string) {
+		own[key] = true
+		entry := key + "=" + value
+		if i := slices.IndexFunc(env, func(e string) bool { return strings.HasPrefix(e, key+"=") }); i >= 0 {
+			env[i] = entry
+			return
+		}
+		env = append(env, entry)
+	}
+	for _, kv := range slices.Backward(pool.Env) {
 		set(kv.Key, kv.Value)
 	}
 	if user != nil && user.Name != "" {
-		set("USER", user.Name)
-		set("HOME", user.Home)
-	}
-	if pool.ClearEnv {
-		return env
-	}
-	for _, entry := range os.Environ() {
-		if key, value, ok := strings.Cut(entry, "="); ok {
-			set(key, value)
+		for _, kv := range []config.KeyValue{{Key: "USER", Value: user.Name}, {Key: "HOME", Value: user.Home}} {
+			if !own[kv.Key] {
+				set(kv.Key, kv.Value)
+			}
 		}
 	}
 	return env

@@ -27,6 +27,7 @@ printf("stdout %o, stderr %o\n", stat('/proc/self/fd/1')['mode'] & 0170000, stat
 foreach (['A', 'B', 'C', 'PATH', 'HOME', 'USER', 'TMPDIR', 'FCGI_ROLE', 'HTTP_PROXY'] as $name) {
 	echo $name, '=', var_export(getenv($name), true), ' ', var_export($_SERVER[$name] ?? null, true), "\n";
 }
+echo implode(' ', array_intersect(array_keys(getenv()), ['A', 'B', 'C', 'PATH', 'HOME', 'USER', 'TMPDIR'])), "\n";
 foreach (['memory_limit', 'precision', 'display_errors', 'error_log', 'session.name', 'date.timezone', 'sendmail_path', 'disable_functions'] as $name) {
 	echo $name, '=', var_export(ini_get($name), true), "\n";
 }
