@@ -43,11 +43,11 @@ var compatDifferences = []difference{
 	{"process.priority", "Also for the pool's supervisor."},
 	{"process.dumpable", "About the supervisor. Workers are executed programs, which the kernel makes dumpable again in any case."},
 	{"apparmor_hat", "The supervisor's thread that starts the workers changes into the hat."},
-	{"catch_workers_output", "A last line without newline is an entry of its own at the end of its request; php-fpm joins it with what the worker says next."},
+	{"catch_workers_output", "A last line without newline is an entry of its own at the end of its request; php-fpm joins it with what the worker says next. With a log_level above warning php-fpm leaves the final quotation mark of a decorated line."},
 	{"security.limit_extensions", "The default `.php .phar` holds for `runner = php`."},
-	{"php_value", "Given to php-cgi with `-d`."},
+	{"php_value", "Given to php-cgi with `-d`: `ps` shows it to every user, so no place for a secret. In php-fpm only who may read the file knows it."},
 	{"php_flag", "The same."},
-	{"php_admin_value", "Made binding through a generated ini file, for all of the file system."},
+	{"php_admin_value", "The same, and made binding through a generated ini file, for all of the file system."},
 	{"php_admin_flag", "The same."},
 }
 
