@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/anyfpm/anyfpm/internal/resident"
 )
@@ -115,6 +116,32 @@ func TestPerlForkedModules(t *testing.T) {
 	}
 	check(t, os.WriteFile(two+"/Local.pm", []byte("package Local;\nsub word { 'changed' }\n1;\n"), 0o644))
 	z.ask(two+"/script.pl", "changed\n")
+}
+
+// TestPerlEdited: a script is compiled anew also when it was changed in the
+// second of its last change, and is as long as before.
+func TestPerlEdited(t *testing.T) {
+	script := writeScript(t, "script.pl", "")
+	second := time.Now().Truncate(time.Second).Add(-time.Hour)
+	w := spawn(t, "perl", resident.Start{})
+	for i, word := range []string{"one", "two"} {
+		check(t, os.WriteFile(script, []byte("print '"+word+"';\n"), 0o644))
+		check(t, os.Chtimes(script, second, second.Add(time.Duration(i)*100*time.Millisecond)))
+		w.ask(script, word)
+	}
+}
+
+// TestPerlBroken: nothing stays of a script that cannot be compiled.
+func TestPerlBroken(t *testing.T) {
+	broken := writeScript(t, "broken.pl", "sub one { two() } sub two { one() }\nprint 'x\n")
+	script := writeScript(t, "script.pl", "print join(' ', grep /^(?:script|broken)_pl_/, sort keys %Anyfpm::Script::);\n")
+	w := spawn(t, "perl", resident.Start{})
+	for range 2 {
+		if r := w.do(request{script: broken}); r.status != 255 || r.stderr == "" {
+			t.Errorf("%+v", r)
+		}
+	}
+	w.ask(script, "script_pl_3::")
 }
 
 // TestPerlFindBin: it is that of the script also while the script is compiled.

@@ -52,7 +52,7 @@ sub end {
     delete @INC{ keys %{ $script->{files} } };
     my %late = map { $_ => 1 } values %{ take($script) };
     return if !%late;
-    for my $code (Anyfpm::Script::subs($script)) {
+    for my $code (Anyfpm::Package::subs($script->{package})) {
         undef &$code if $late{ B::svref_2object($code)->FILE };
     }
 }

@@ -4,6 +4,7 @@ package Anyfpm::Script;
 use strict;
 use warnings;
 use B ();
+use Time::HiRes ();
 
 my %cache;    # by path
 my %owner;    # the path of the script that declares a package, by its name
@@ -48,26 +49,14 @@ sub preload {
     Anyfpm::Carp::end();
 }
 
-# forget frees a script.
+# forget frees the script at a path.
 sub forget {
-    my $script = delete $cache{ $_[0] } or return;
-    for my $code (subs($script)) {
-        my $home = B::svref_2object($code)->STASH;
-        # Subs that call each other keep each other alive.
-        undef &$code if !$home->isa('B::SPECIAL') and $home->NAME eq "Anyfpm::Script::$script->{package}";
-    }
-    delete $Anyfpm::Script::{"$script->{package}::"};
-}
-
-# subs returns the subs in a script's package, imported ones too.
-sub subs {
-    my $package = "Anyfpm::Script::$_[0]{package}";
-    no strict 'refs';
-    return map { \&{"$package\::$_"} } grep { defined &{"$package\::$_"} } keys %{"$package\::"};
+    my $script = delete $cache{ $_[0] };
+    Anyfpm::Package::free($script->{package}) if $script;
 }
 
 # signature is what changes when a file does.
-sub signature { join ',', (stat $_[0])[9, 7, 1] }
+sub signature { join ',', (Time::HiRes::stat $_[0])[9, 7, 1] }
 
 sub slurp {
     my ($path) = @_;
@@ -124,15 +113,16 @@ sub compile {
     my $ends  = @{ ends() };
     my $inc   = join "\0", @INC;
     local @INC = @INC;
-    my $error = do {
+    my ($error, $number) = do {
         local ($^W, $@) = ($self->{warn}, '');
         local @SIG{qw(__WARN__ __DIE__)} = (\&warning);
         no warnings 'once';
+        ($!, $?) = (0, 0);
         local *CORE::GLOBAL::die if Anyfpm::Carp::hidden();
         Anyfpm::evaluate(qq(package Anyfpm::Script::$package; sub __anyfpm {\n#line 1 "$file"\n$source\n}));
         $self->{warn_hook} = $SIG{__WARN__} if $SIG{__WARN__} != \&warning;
         $self->{die_hook}  = $SIG{__DIE__};
-        $@;
+        ($@, $! + 0);
     };
     # "use open" changes STDOUT when it is compiled.
     $self->{late} ||= Anyfpm::Stdio::is_changed();
@@ -141,14 +131,16 @@ sub compile {
     Anyfpm::Libraries::compiled($self);
     $self->{end} = take_ends(@{ ends() } - $ends, $file);
     if ($error ne '') {
-        Anyfpm::Carp::fail($self, $error);
+        eval { Anyfpm::Carp::fail($self, $error); 1 } or $error = $@;
+        Anyfpm::Package::free($package);
+        $! = $number;    # the exit status, if there is one
         die $error;
     }
 
     no strict 'refs';
     $self->{code}      = \&{"Anyfpm::Script::$package\::__anyfpm"};
     $self->{once}      = $self->{late} || $source =~ /\bstate\s*[\$\@%(]/ || captured($self->{code});
-    $self->{variables} = variables("Anyfpm::Script::$package");
+    $self->{variables} = Anyfpm::Package::variables($package);
     return $self;
 }
 
@@ -200,42 +192,5 @@ sub captured {
     return 0;
 }
 
-my %imported = (SCALAR => B::GVf_IMPORTED_SV(), ARRAY => B::GVf_IMPORTED_AV(), HASH => B::GVf_IMPORTED_HV());
-
-# variables returns the globs of a package, and its own variables with the
-# values that the compilation has given to them.
-sub variables {
-    my ($package) = @_;
-    my (@globs, @variables);
-    no strict 'refs';
-    for my $name (keys %{"$package\::"}) {
-        next if $name eq 'ISA' or $name =~ /::\z/ or ref \${"$package\::"}{$name} ne 'GLOB';
-        my $glob = \*{"$package\::$name"};
-        push @globs, $glob;
-        for my $type (keys %imported) {
-            my $reference = *{$glob}{$type} or next;
-            my $object = B::svref_2object($reference);
-            next if $object->MAGICAL or $object->FLAGS & B::SVf_READONLY();
-            # A module has its variable, too; one of "use vars" is the script's.
-            next if B::svref_2object($glob)->GvFLAGS & $imported{$type} and $object->REFCNT > 2;
-            my $value = $type eq 'SCALAR' ? $$reference : $type eq 'ARRAY' ? [@$reference] : {%$reference};
-            push @variables, [ $type, $reference, $value ];
-        }
-    }
-    return { globs => \@globs, variables => \@variables };
-}
-
-# reset gives the package's variables their first values and closes its files.
-sub reset {
-    my ($self) = @_;
-    for my $glob (@{ $self->{variables}{globs} }) {
-        my $file = *{$glob}{IO} or next;
-        close $file if !Anyfpm::Stdio::is_standard($file);
-    }
-    for (@{ $self->{variables}{variables} }) {
-        my ($type, $reference, $value) = @$_;
-        if    ($type eq 'SCALAR') { $$reference = $value }
-        elsif ($type eq 'ARRAY')  { @$reference = @$value }
-        else                      { %$reference = %$value }
-    }
-}
+# reset gives the script's variables their first values and closes its files.
+sub reset { Anyfpm::Package::reset($_[0]{variables}) }
