@@ -263,13 +263,22 @@ func (l *link) End(e runner.Ending) {
 }
 
 // Probed implements runner.Sink.
+//
+// A FastCGI program may close a connection after such an answer, as php-cgi does
+// up to 8.0. A request that was sent before that is seen would be lost, so the
+// first one gets a connection of its own.
 func (l *link) Probed(inline int) {
-	if l.probing {
-		l.w.inline = inline
-		l.probing = false
-		l.w.idle = append(l.w.idle, l)
-		l.w.ready()
+	if !l.probing {
+		return
 	}
+	l.probing = false
+	l.w.inline = inline
+	if l.s.runner.Wiring() == runner.Listener {
+		l.close()
+	} else {
+		l.w.idle = append(l.w.idle, l)
+	}
+	l.w.ready()
 }
 
 // release ends the lease: the worker is free for the next request, or leaves.

@@ -157,12 +157,12 @@ func TestAllocations(t *testing.T) {
 }
 
 // A program that ignores FCGI_GET_VALUES, and serves one connection at a
-// time, is ready all the same.
-func TestProgramThatIgnoresGetValues(t *testing.T) {
-	dir := t.TempDir()
-	source := filepath.Join(dir, "w.py")
+// time, is ready all the same. One that answers it and then closes the
+// connection, as php-cgi does up to 8.0, gets its first request over another.
+func TestGetValues(t *testing.T) {
+	source := filepath.Join(t.TempDir(), "w.py")
 	if err := os.WriteFile(source, []byte(`
-import socket
+import socket, sys
 listener = socket.socket(fileno=0)
 while True:
     conn, _ = listener.accept()
@@ -171,6 +171,10 @@ while True:
         piece = conn.recv(65536)
         if not piece: break
         data += piece
+        if data[1] == 9 and sys.argv[1] == "closes":
+            conn.sendall(bytes([1, 10]) + bytes(6))
+            conn.recv(1) # what comes now has come too late
+            break
         while len(data) >= 8:
             size = 8 + data[4] * 256 + data[5] + data[6]
             if len(data) < size: break
@@ -182,11 +186,16 @@ while True:
 `), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	g := start(t, resident("python3", source))
-	g.ready()
-	for range 3 {
-		if got := g.get(params("/x"), ""); !strings.HasSuffix(got.stdout, "\r\n\r\nseen") {
-			t.Fatalf("got %q", got.stdout)
-		}
+	for _, program := range []string{"ignores", "closes"} {
+		t.Run(program, func(t *testing.T) {
+			g := start(t, resident("python3", source, program))
+			g.ready()
+			for range 3 {
+				got := g.get(params("/x", "REQUEST_METHOD", "POST", "CONTENT_LENGTH", "1"), "x")
+				if !strings.HasSuffix(got.stdout, "\r\n\r\nseen") {
+					t.Fatalf("got %q", got.stdout)
+				}
+			}
+		})
 	}
 }
