@@ -42,6 +42,8 @@ func bodyLost() *answer { return newAnswer(500, "", "") }
 
 func parametersTooLarge() *answer { return newAnswer(431, "", "") }
 
+func requestTimeout() *answer { return newAnswer(408, "", "The request stopped coming.\n") }
+
 func bodyTimeout() *answer { return newAnswer(408, "", "The request body stopped coming.\n") }
 
 // unavailable refuses for now and says why; a client may come back after the

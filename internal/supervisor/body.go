@@ -238,7 +238,12 @@ func (r *request) pause(on bool) {
 // resumeInput reads on in the next turn, not within this one: the caller may
 // itself be called from a read of this connection.
 func (s *Supervisor) resumeInput(c *conn) {
-	if c.paused > 0 || !c.readable {
+	if c.paused > 0 {
+		return
+	}
+	c.resumed = s.loop.Now()
+	if !c.readable {
+		c.arm()
 		return
 	}
 	use := c.use

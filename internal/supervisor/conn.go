@@ -46,9 +46,11 @@ type conn struct {
 	lingering  bool // everything is said; the rest of the input is thrown away
 	closed     bool
 
-	timer *loop.Timer
-	since time.Duration // when the request whose PARAMS are being read began
-	use   uint64        // serial number of this use of the struct
+	timer   *loop.Timer
+	said    time.Duration // when the peer was last heard
+	resumed time.Duration // when it was last read again after a pause
+	torn    time.Duration // since when part of a record is there and no request; 0 if not
+	use     uint64        // serial number of this use of the struct
 }
 
 func (s *Supervisor) newConn(fd int, peer netip.Addr) *conn {
@@ -101,7 +103,7 @@ func (c *conn) read() {
 				c.probe()
 			}
 		default:
-			c.heard = true
+			c.heard, c.said = true, c.s.loop.Now()
 			if n < len(buf) && !c.hup {
 				c.readable = false
 			}
@@ -272,6 +274,9 @@ func (c *conn) flush() {
 				return
 			}
 			c.watch() // for the next request
+			if !c.dec.Boundary() {
+				c.arm()
+			}
 		}
 	}
 	c.out, c.sent = unsent(c.out, c.sent)

@@ -369,3 +369,44 @@ func (s *Supervisor) waiting() int {
 	s.pool.Snapshot(&s.snap, s.loop.Now())
 	return s.snap.Queue
 }
+
+// replies reads the responses of a connection that goes on.
+type replies struct {
+	t   testing.TB
+	c   net.Conn
+	raw []byte
+}
+
+func newReplies(t testing.TB, c net.Conn) *replies { return &replies{t: t, c: c} }
+
+// numbered is a reply and whose it is.
+type numbered struct {
+	id uint16
+	reply
+}
+
+// next waits for the end of a response. Its records must not be mixed with
+// those of another.
+func (r *replies) next() numbered {
+	r.t.Helper()
+	for buf := make([]byte, 4096); ; {
+		var d fcgi.Decoder
+		for rest := r.raw; len(rest) > 0; {
+			ev, n, err := d.Next(rest)
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			rest = rest[n:]
+			if ev.Kind == fcgi.EventEndRequest {
+				whole := r.raw[:len(r.raw)-len(rest)]
+				r.raw = rest
+				return numbered{ev.RequestID, decode(r.t, whole)[ev.RequestID]}
+			}
+		}
+		n, err := r.c.Read(buf)
+		if err != nil {
+			r.t.Fatalf("got %q and then %v", r.raw, err)
+		}
+		r.raw = append(r.raw, buf[:n]...)
+	}
+}

@@ -39,8 +39,8 @@ const (
 	// firstByteTimeout is php-fpm's patience with a new connection that says
 	// nothing (fpm_request.c, 5 s).
 	firstByteTimeout = 5 * time.Second
-	// paramsTimeout bounds the time from the first byte of a request to the
-	// end of its PARAMS.
+	// paramsTimeout bounds the time from the beginning of a request to the end
+	// of its PARAMS, and that for which part of a record may be all there is.
 	paramsTimeout = 10 * time.Second
 	// bodySilence is how long a body may pause.
 	bodySilence = 60 * time.Second

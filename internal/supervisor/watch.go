@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"math"
 	"time"
 
 	"github.com/anyfpm/anyfpm/status"
@@ -63,64 +64,112 @@ func (c *conn) arm() {
 		return
 	}
 	l := c.s.loop
-	reading := c.readingParams()
-	if !reading {
-		c.since = 0
-	} else if c.since == 0 {
-		c.since = l.Now()
+	if len(c.reqs) > 0 || c.dec.Boundary() {
+		c.torn = 0
+	} else if c.torn == 0 {
+		c.torn = l.Now()
 	}
 	switch {
 	case !c.heard:
 		l.Set(c.timer, l.Now()+c.s.silence.firstByte)
-	case reading:
-		l.Set(c.timer, c.since+c.s.silence.params)
-	case len(c.reqs) > 0 && c.paused == 0 && c.awaitsInput():
-		l.Set(c.timer, l.Now()+c.s.silence.body)
+	case c.torn != 0:
+		l.Set(c.timer, c.torn+c.s.silence.params)
 	case len(c.reqs) == 0 && c.s.closing: // see Drain
 	default:
-		l.Clear(c.timer)
-	}
-}
-
-// readingParams says whether a request has begun, or a record of one, whose
-// PARAMS have not ended.
-func (c *conn) readingParams() bool {
-	if len(c.reqs) == 0 {
-		return !c.dec.Boundary()
-	}
-	for _, r := range c.reqs {
-		if r.phase == phaseParams {
-			return true
+		if at := c.deadline(); at < never {
+			l.Set(c.timer, at)
+		} else {
+			l.Clear(c.timer)
 		}
 	}
-	return false
 }
 
-// timeout ends a connection whose peer keeps it waiting. Only the requests
-// that wait for input are lost, and each gets its answer if it can have one.
+// never is later than all deadlines.
+const never time.Duration = math.MaxInt64
+
+// deadline is when the first of the requests has been waited for long enough.
+func (c *conn) deadline() time.Duration {
+	at := never
+	for _, r := range c.reqs {
+		at = min(at, r.deadline())
+	}
+	return at
+}
+
+// deadline is until when the rest of the request is waited for. A peer that is
+// not read has all the time.
+func (r *request) deadline() time.Duration {
+	c, silence := r.c, &r.s.silence
+	switch {
+	case c.paused > 0, r.inputEnd:
+		return never
+	case r.phase == phaseParams:
+		return max(r.begun, c.resumed) + silence.params
+	default:
+		return max(c.said, c.resumed) + silence.body
+	}
+}
+
+// timeout ends what the peer has kept waiting. Other requests that share the
+// connection go on; what is ended gets its answer if it can have one.
 func (c *conn) timeout() {
 	switch {
-	case c.lingering, !c.heard, len(c.reqs) == 0 && c.dec.Boundary():
+	case !c.heard, c.lingering:
 		c.close()
-	case c.readingParams():
-		c.s.log.Warn("client did not send its request in time, connection closed", clientAttr(c))
-		c.close()
-	default:
-		for _, r := range append([]*request(nil), c.reqs...) {
-			if r.phase == phaseBody {
-				r.log().Warn("request body stopped coming, request refused", clientAttr(c))
-				r.outcome = status.BadRequest
-				r.answer(bodyTimeout())
-			} else if r.phase == phaseRunning && !r.inputEnd {
-				r.log().Warn("request body stopped coming, request aborted", clientAttr(c))
-				r.outcome = status.BadRequest
-				if r.resp.began {
-					r.cutOff()
-				} else {
-					r.answer(bodyTimeout())
-				}
-				r.abort()
-			}
+		return
+	case len(c.reqs) == 0 && len(c.out) > 0: // it ends with what is still to be said
+		c.keep = false
+		return
+	case len(c.reqs) == 0:
+		if c.torn != 0 {
+			c.unfinished()
 		}
+		c.close()
+		return
+	}
+	now := c.s.loop.Now()
+	for _, r := range append([]*request(nil), c.reqs...) {
+		if r.c == c && r.deadline() <= now {
+			r.inputLate()
+		}
+	}
+	c.arm()
+}
+
+func (c *conn) unfinished() {
+	c.s.log.Warn("client did not send its request in time, connection closed", clientAttr(c))
+}
+
+// inputLate ends a request whose client does not go on with it.
+func (r *request) inputLate() {
+	c := r.c
+	if r.phase == phaseParams && len(c.reqs) == 1 && len(c.out) == 0 {
+		c.unfinished()
+		c.close()
+		return
+	}
+	r.outcome = status.BadRequest
+	switch r.phase {
+	case phaseParams:
+		r.log().Warn("client did not send its request in time, request refused", clientAttr(c))
+		r.answer(requestTimeout())
+	case phaseBody:
+		r.log().Warn("request body stopped coming, request refused", clientAttr(c))
+		r.answer(bodyTimeout())
+	case phaseQueued:
+		r.log().Warn("request body stopped coming, request refused", clientAttr(c))
+		r.s.perform(r.s.pool.Cancel(r.s.loop.Now(), &r.lease))
+		r.leased = false
+		r.answer(bodyTimeout())
+		r.gone()
+	case phaseRunning:
+		r.log().Warn("request body stopped coming, request aborted", clientAttr(c))
+		if r.resp.began {
+			r.cutOff()
+		} else {
+			r.answer(bodyTimeout())
+		}
+		r.abort()
+	case phaseOver:
 	}
 }
