@@ -7,17 +7,21 @@ import (
 	"strings"
 
 	"github.com/anyfpm/anyfpm/internal/config"
+	"github.com/anyfpm/anyfpm/internal/scratch"
 )
 
 // fileName is the file in a [Dir].
 const fileName = "php_admin_value.ini"
 
+// kind is what a [Dir] is on disk.
+var kind = scratch.Kind{Prefix: "anyfpm-ini-", Suffix: ".ini"} //nolint:gochecknoglobals // never changed
+
 // A Dir is a directory for PHP_INI_SCAN_DIR. It belongs to the user who made
 // it, so that the workers of a pool with another user cannot change what binds
 // them. A nil Dir is that of a pool with nothing to bind.
 type Dir struct {
-	path   string // of the file system's root
-	inside string // of the pool's root
+	whole  *scratch.Dir
+	inside string // its path from the pool's root
 }
 
 // Create writes the ini file of a pool. The directory is in the temporary one,
@@ -50,11 +54,11 @@ func create(chroot string, values []config.KeyValue) (*Dir, error) {
 			parent = chroot
 		}
 	}
-	path, err := os.MkdirTemp(parent, "anyfpm-php-")
+	made, err := kind.Make(parent)
 	if err != nil {
 		return nil, err
 	}
-	d := &Dir{path: path, inside: strings.TrimPrefix(path, chroot)}
+	d := &Dir{made, strings.TrimPrefix(made.Path, chroot)}
 	if err := d.write(sections(nil, dirs, values)); err != nil {
 		d.Remove()
 		return nil, err
@@ -63,10 +67,10 @@ func create(chroot string, values []config.KeyValue) (*Dir, error) {
 }
 
 func (d *Dir) write(text []byte) error {
-	if err := os.WriteFile(filepath.Join(d.path, fileName), text, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(d.whole.Path, fileName), text, 0o644); err != nil {
 		return err
 	}
-	return os.Chmod(d.path, 0o755)
+	return os.Chmod(d.whole.Path, 0o755)
 }
 
 // topDirs returns the directories of root, as seen from it.
@@ -102,7 +106,7 @@ func (d *Dir) Whole() string {
 	if d == nil {
 		return ""
 	}
-	return d.path
+	return d.whole.Path
 }
 
 // Adopt returns the directory that another image of this process created, from
@@ -111,13 +115,12 @@ func Adopt(whole, path string) *Dir {
 	if whole == "" {
 		return nil
 	}
-	return &Dir{path: whole, inside: path}
+	return &Dir{scratch.Adopt(whole), path}
 }
 
-// Remove removes the directory. Nothing is to be done about a failure: it is
-// small, and in a directory that is cleaned.
+// Remove removes the directory.
 func (d *Dir) Remove() {
 	if d != nil {
-		_ = os.RemoveAll(d.path)
+		d.whole.Remove()
 	}
 }

@@ -18,8 +18,12 @@ import (
 	"github.com/anyfpm/anyfpm/internal/loop"
 	"github.com/anyfpm/anyfpm/internal/proc"
 	"github.com/anyfpm/anyfpm/internal/runner"
+	"github.com/anyfpm/anyfpm/internal/scratch"
 	"github.com/anyfpm/anyfpm/pool"
 )
+
+// sockets is what a supervisor's directory is on disk.
+var sockets = scratch.Kind{Prefix: "anyfpm-w-", Suffix: ".sock"} //nolint:gochecknoglobals // never changed
 
 const (
 	// scratchSize is how much one read takes at most, of a web server's
@@ -101,7 +105,7 @@ type Supervisor struct {
 	badClients []string
 	limits     []proc.Limit // of every process of the pool
 	host       *host
-	dir        string // private directory of the workers' sockets
+	dir        *scratch.Dir // private directory of the workers' sockets; nil if they have none
 
 	zygote    *zygote // forks the workers; nil without one
 	hasZygote bool
@@ -212,7 +216,7 @@ func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, proc
 		s.resolver = &cgi.Resolver{Stat: stat, Extensions: cfg.LimitExtensions}
 	}
 	if r.Wiring() == runner.Listener {
-		if s.dir, err = os.MkdirTemp("", "anyfpm-"); err != nil {
+		if s.dir, err = sockets.Make(os.TempDir()); err != nil {
 			return nil, fmt.Errorf("cannot make a directory for the workers' sockets: %w", err)
 		}
 	}
@@ -228,8 +232,8 @@ func (s *Supervisor) Close() {
 	s.closeGauges()
 	s.slowlog.close()
 	s.access.close()
-	if s.dir != "" {
-		_ = os.RemoveAll(s.dir)
+	if s.dir != nil {
+		s.dir.Remove()
 	}
 	for _, d := range s.doors {
 		d.close()

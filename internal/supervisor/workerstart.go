@@ -77,7 +77,7 @@ func (w *worker) openInterpreter(plan runner.Plan) ([]int, error) {
 // failed, and what the worker says may be the reason.
 func (w *worker) open() ([]int, error) {
 	w.s.serial++
-	w.socket = filepath.Join(w.s.dir, strconv.FormatUint(w.s.serial, 10)+".sock")
+	w.socket = filepath.Join(w.s.dir.Path, strconv.FormatUint(w.s.serial, 10)+sockets.Suffix)
 	listener, err := privateListener(w.socket)
 	if err != nil {
 		return nil, err

@@ -159,16 +159,18 @@ func TestBackgroundJobsOfPHP(t *testing.T) {
 	d.Signal(syscall.SIGUSR2)
 	d.Log.Expect("NOTICE: ready to handle connections")
 	job("late", "%s")
-	killed := d.Supervisor("other")
-	if err := syscall.Kill(killed, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	harness.Eventually(t, harness.Patience, func() error {
-		if now := d.Supervisor("other"); now == killed || now == 0 {
-			return fmt.Errorf("the supervisor is %d", now)
+	for _, pool := range []string{"www", "other"} {
+		killed := d.Supervisor(pool)
+		if err := syscall.Kill(killed, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
 		}
-		return nil
-	})
+		harness.Eventually(t, harness.Patience, func() error {
+			if now := d.Supervisor(pool); now == killed || now == 0 {
+				return fmt.Errorf("the supervisor of pool %s is %d", pool, now)
+			}
+			return nil
+		})
+	}
 	d.Signal(syscall.SIGTERM)
 	d.Wait(harness.Patience)
 	gate.Open(len(jobs) + 1)
@@ -183,6 +185,50 @@ func TestBackgroundJobsOfPHP(t *testing.T) {
 	for _, name := range []string{"plain", "daemon", "late"} {
 		d.Remove("tmp/" + name)
 	}
+}
+
+// What a service has in the directory of temporary files and cannot remove when
+// it is killed, the next start removes, and not what a running service has.
+func TestKilledServiceLeavesNoFiles(t *testing.T) {
+	t.Parallel()
+	s := suite.Service(staticPHP+"php_admin_value[precision] = 9\n", harness.Current())
+	s.Args = []string{"--php"}
+	d := harness.Start(t, s)
+	other := s
+	other.Env = append(other.Env, "TMPDIR="+d.Tmp)
+	running := harness.Start(t, other)
+	killed := directories(t, d.Tmp)
+	d.Signal(syscall.SIGKILL)
+	d.Wait(harness.Patience)
+	d.AwaitProcesses("anyfpm: pool", 0)
+	d.Restart()
+	php(t, d, "<?php echo 1;")
+	left := directories(t, d.Tmp)
+	if len(killed) != 4 || len(left) != 4 {
+		t.Errorf("there were %q, and are %q, want those of two services", killed, left)
+	}
+	running.Script("precision.php", "<?php ini_set('precision', '3'); echo ini_get('precision');")
+	running.Signal(syscall.SIGUSR2)
+	running.Log.Expect("NOTICE: Reloading in progress ...")
+	running.Log.Expect("NOTICE: ready to handle connections")
+	if res := running.Get("/precision.php"); res.Body != "9" {
+		t.Errorf("precision is %q in the other service", res.Body)
+	}
+	running.Stop()
+	d.Stop()
+	if left := directories(t, d.Tmp); len(left) > 0 {
+		t.Errorf("there are %q after the end", left)
+	}
+}
+
+// directories are those of services in a directory for temporary files.
+func directories(t *testing.T, tmp string) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(tmp, "anyfpm-*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }
 
 // What PHP complains of when it starts is in the log once, though the pool does
