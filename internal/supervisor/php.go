@@ -39,14 +39,14 @@ type compat struct {
 // An inquiry is a process of php-cgi that tells what answers depend on that
 // php-fpm gives without a script.
 type inquiry struct {
-	s      *Supervisor
-	pid    int
-	out    readPipe
-	text   []byte
-	err    readPipe
-	lines  lines // on stderr: what PHP has to say about its start
-	exited bool
-	timer  *loop.Timer
+	s     *Supervisor
+	pid   int // 0 before its program executes
+	out   readPipe
+	text  []byte
+	err   readPipe
+	lines lines // on stderr: what PHP has to say about its start
+	over  bool  // nobody waits for it any more
+	timer *loop.Timer
 }
 
 // inquire asks the pool's php-cgi for its settings. If it does not answer, the
@@ -87,11 +87,14 @@ func (q *inquiry) start(plan runner.Plan) error {
 }
 
 func (q *inquiry) started(pid int, err error) {
-	if err != nil {
+	switch {
+	case err != nil && !q.over:
 		q.fail(err)
-		return
+	case err == nil && q.over:
+		_ = proc.KillGroup(pid, syscall.SIGKILL)
+	case err == nil:
+		q.pid = pid
 	}
-	q.pid = pid
 }
 
 func (q *inquiry) read() {
@@ -125,7 +128,9 @@ func (q *inquiry) sayLine(_ stream, line []byte) {
 }
 
 func (q *inquiry) onExit(proc.Exit) {
-	q.exited = true
+	if q.over {
+		return
+	}
 	q.out.toEnd()
 	q.read()
 	q.err.toEnd()
@@ -139,11 +144,13 @@ func (q *inquiry) onExit(proc.Exit) {
 	q.end(facts)
 }
 
-// giveUp ends an inquiry that takes too long; its exit does the rest.
+// giveUp ends an inquiry that takes too long: the pool does without, and the
+// process goes as soon as it can, even if its program has yet to execute.
 func (q *inquiry) giveUp() {
-	if q.pid != 0 && !q.exited {
+	if q.pid != 0 {
 		_ = proc.KillGroup(q.pid, syscall.SIGKILL)
 	}
+	q.fail(fmt.Errorf("it does not answer within %v", inquiryPatience), q.lines.lastAttr())
 }
 
 func (q *inquiry) fail(err error, said ...any) {
@@ -152,6 +159,7 @@ func (q *inquiry) fail(err error, said ...any) {
 }
 
 func (q *inquiry) end(facts runner.PHPFacts) {
+	q.over = true
 	q.s.loop.Clear(q.timer)
 	q.out.close()
 	q.err.close()

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -14,7 +15,10 @@ import (
 	"github.com/anyfpm/anyfpm/fcgi"
 	"github.com/anyfpm/anyfpm/internal/config"
 	"github.com/anyfpm/anyfpm/internal/logfile"
+	"github.com/anyfpm/anyfpm/internal/loop"
 	"github.com/anyfpm/anyfpm/internal/phpini"
+	"github.com/anyfpm/anyfpm/internal/proc"
+	"github.com/anyfpm/anyfpm/internal/runner"
 )
 
 // phpPool is a pool of php-cgi.
@@ -274,5 +278,56 @@ func testPHPAccessLog(t *testing.T, standIn bool, late string) {
 	line := func(status string) string { return "GET /x " + status + " " + script + "\n" }
 	if want := line("200") + line(late) + line("200"); string(text) != want {
 		t.Errorf("the log is\n%swant\n%s", text, want)
+	}
+}
+
+// A php-cgi that does not tell its settings is not waited for any longer than
+// ten seconds, whether it hangs or has not even begun, and does not stay.
+func TestSilentInquiry(t *testing.T) {
+	for _, begun := range []bool{true, false} {
+		t.Run(fmt.Sprintf("begun %v", begun), func(t *testing.T) {
+			g := startPHP(t, phpPool())
+			held, release := make(chan struct{}), make(chan struct{})
+			if !begun { // no process can be started
+				g.helpers.Go(func() {
+					_ = g.sup.procs.starter.Do(func() error {
+						close(held)
+						<-release
+						return nil
+					})
+				})
+				g.await("starts wait", held)
+			}
+			before, err := proc.Children()
+			if err != nil {
+				t.Fatal(err)
+			}
+			g.on(func(s *Supervisor) {
+				q := &inquiry{s: s}
+				q.out.fd, q.err.fd = -1, -1
+				q.timer = loop.NewTimer(q.giveUp)
+				s.compat.inquiry = q
+				if err := q.start(runner.Plan{Path: "/bin/sleep", Args: []string{"sleep", "1000"}}); err != nil {
+					t.Error(err)
+				}
+			})
+			if begun {
+				g.until("its start is known", func(s *Supervisor) bool { return s.compat.inquiry.pid != 0 })
+			}
+			g.pass(inquiryPatience)
+			g.until("nobody waits for it", func(s *Supervisor) bool { return s.compat.inquiry == nil })
+			if !begun {
+				close(release)
+				_ = g.sup.procs.starter.Do(func() error { return nil }) // after its start
+			}
+			g.until("it is gone", func(*Supervisor) bool {
+				now, err := proc.Children()
+				return err == nil && len(now) == len(before)
+			})
+			if got := g.get(params(g.plain("x.php", "<?php echo 1;")), ""); got.body() != "1" {
+				t.Errorf("the pool answers %q", got.stdout)
+			}
+			g.settled()
+		})
 	}
 }
