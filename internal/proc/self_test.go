@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // helpDrop changes to a user and prints what has become of it, or why not.
@@ -74,12 +77,23 @@ func TestDropTo(t *testing.T) {
 }
 
 // helpTitle sets its title, the first argument as often as the second says,
-// and prints what others see of it.
+// and prints what others see of it. With a third argument "ordinary" it may do
+// no more than an ordinary user.
 func helpTitle() {
-	before := slices.Clone(os.Args)
+	before, environ := slices.Clone(os.Args), strings.Clone(strings.Join(os.Environ(), " "))
 	title := TakeTitle()
 	times, _ := strconv.Atoi(os.Args[2])
+	if len(os.Args) > 3 && os.Args[3] == "ordinary" {
+		runtime.LockOSThread()
+		head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		if err := unix.Capset(&head, &make([]unix.CapUserData, 2)[0]); err != nil {
+			fmt.Println("error:", err)
+		}
+	}
 	title.Set(strings.Repeat(os.Args[1], times))
+	if now := strings.Join(os.Environ(), " "); now != environ {
+		fmt.Println("error: the environment was", environ, "and is", now)
+	}
 	cmdline, _ := os.ReadFile("/proc/self/cmdline")
 	comm, _ := os.ReadFile("/proc/self/comm")
 	fmt.Printf("%s|%s|%d|%s", strings.TrimRight(string(cmdline), "\x00"), strings.TrimSpace(string(comm)),
@@ -93,11 +107,19 @@ func TestTitle(t *testing.T) {
 			t.Errorf("title %q: got %q, want %q", title, got, want)
 		}
 	}
-	// Longer than all arguments: whole for one who may move them, else cut.
-	seen, _, _ := strings.Cut(runHelper(t, "title", "anyfpm: long ", "100"), "|")
-	long := strings.Repeat("anyfpm: long ", 100)
-	if cut := long[:len("/proc/self/exe anyfpm: long  100")]; seen != long && seen != cut {
-		t.Errorf("title %q, want %q or all of it", seen, cut)
+	// Longer than all arguments: the environment has room for three times this,
+	// and for the rest only one who may have it elsewhere.
+	const part = "anyfpm: longer than a part "
+	for _, by := range []string{"ordinary", "anybody"} {
+		seen, _, _ := strings.Cut(runHelper(t, "title", part, "3", by), "|")
+		if want := strings.Repeat(part, 3); seen != want {
+			t.Errorf("by %s: title %q, want %q", by, seen, want)
+		}
+		seen, _, _ = strings.Cut(runHelper(t, "title", part, "100", by), "|")
+		long := strings.Repeat(part, 100)
+		if most := seen == long && by != "ordinary"; !most && (!strings.HasPrefix(long, seen) || len(seen) < 3*len(part)) {
+			t.Errorf("by %s: title %q, want %q or its beginning", by, seen, long)
+		}
 	}
 }
 

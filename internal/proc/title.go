@@ -1,7 +1,9 @@
 package proc
 
 import (
+	"bytes"
 	"os"
+	"strconv"
 	"strings"
 	"unsafe"
 
@@ -38,13 +40,18 @@ func TakeTitle() *Title {
 	return t
 }
 
-// Set makes s the title. It is cut if it is longer than the original command
-// line, unless the process may move that (CAP_SYS_RESOURCE).
+// Set makes s the title. If it is longer than the original command line it
+// takes, as in php-fpm, the memory of the environment behind that, of which the
+// program has copies; it is cut if it is longer than both, unless the process
+// may have the title elsewhere (CAP_SYS_RESOURCE).
 func (t *Title) Set(s string) {
 	// Without /proc the name stays; it is a convenience.
 	_ = os.WriteFile("/proc/self/comm", []byte(commandName), 0)
 	if len(s) >= len(t.area) {
 		t.move(len(s) + 1)
+	}
+	if len(s) >= len(t.area) {
+		t.spread()
 	}
 	if len(t.area) == 0 {
 		return
@@ -74,4 +81,28 @@ func (t *Title) move(size int) {
 		}
 	}
 	t.area = area
+}
+
+// spread takes the memory of the environment as well. The kernel shows what is
+// there once the last byte of the arguments is not zero.
+func (t *Title) spread() {
+	text, err := os.ReadFile("/proc/self/stat")
+	if err != nil || len(t.area) == 0 {
+		return
+	}
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	const first = 45 // arg_start; arg_end, env_start and env_end follow (proc(5))
+	var at [4]uintptr
+	for i := range at {
+		if first+i >= len(fields) {
+			return
+		}
+		n, _ := strconv.ParseUint(fields[first+i], 10, 64)
+		at[i] = uintptr(n)
+	}
+	start := uintptr(unsafe.Pointer(&t.area[0]))
+	if at[0] != start || at[1] != start+uintptr(len(t.area)) || at[2] != at[1] || at[3] < at[2] {
+		return // it has been moved, or is not as the kernel has made it
+	}
+	t.area = unsafe.Slice(&t.area[0], at[3]-start)
 }
