@@ -109,3 +109,16 @@ func BenchmarkObserve(b *testing.B) {
 		h.Observe(1234567)
 	}
 }
+
+// Whoever reads the buckets may stop at any of them.
+func TestReadingBucketsMayStop(t *testing.T) {
+	var h Histogram
+	h.Observe(time.Millisecond)
+	h.Observe(time.Second)
+	for range h.Classic() {
+		break
+	}
+	for range h.Native() {
+		break
+	}
+}

@@ -196,6 +196,52 @@ func TestPipeReader(t *testing.T) {
 	}
 }
 
+// A named pipe that has a reader when it is opened outlives that, too, and
+// takes one descriptor.
+func TestPipeWithAReader(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	first, err := unix.Open(fifo, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func() (n int) {
+		entries, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if path, _ := os.Readlink("/proc/self/fd/" + e.Name()); path == fifo {
+				n++
+			}
+		}
+		return n
+	}
+	fd, err := OpenFD(fifo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if n := open(); n != 2 {
+		t.Errorf("the pipe is open %d times, want 2", n)
+	}
+	_ = unix.Close(first)
+	if _, err := unix.Write(fd, []byte("line\n")); err != nil {
+		t.Fatalf("without its reader: %v", err)
+	}
+	r, err := os.Open(fifo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	got := make([]byte, 10)
+	if n, err := r.Read(got); string(got[:n]) != "line\n" {
+		t.Errorf("the next reader gets %q, %v", got[:n], err)
+	}
+}
+
 // Lines in a file that was removed are lost: nobody can read them.
 func TestRemovedFile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "logs")

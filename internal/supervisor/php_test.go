@@ -80,6 +80,20 @@ func TestPHPRefusals(t *testing.T) {
 	}
 }
 
+// What php.ini has run before and after each script is not part of php-cgi's
+// answer about itself.
+func TestPHPSettingsBesidePrependedScripts(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/loud.php", []byte("<?php echo 'loud'; exit;"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	useINI(t, "expose_php=On\nauto_prepend_file="+dir+"/loud.php\nauto_append_file="+dir+"/loud.php\n")
+	g := startPHP(t, phpPool())
+	if got := g.get(params(g.dir+"/none.php"), ""); !strings.Contains(got.stdout, "X-Powered-By: PHP/") {
+		t.Errorf("got %q; log:\n%s", got.stdout, g.log)
+	}
+}
+
 // php-fpm leaves out the ends of its streams, and its appStatus is always 0.
 func TestPHPRecords(t *testing.T) {
 	g := startPHP(t, phpPool())

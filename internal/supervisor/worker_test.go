@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -89,6 +90,52 @@ func lostWorker(s *Supervisor) *worker {
 		}
 	}
 	return nil
+}
+
+// A program that runs and cannot be connected to is replaced.
+func TestWorkerThatCannotBeReached(t *testing.T) {
+	cfg := resident("/usr/bin/php-cgi")
+	cfg.MaxChildren = 1
+	g := start(t, cfg)
+	g.ready()
+	only := func(s *Supervisor) *worker {
+		s.pool.Snapshot(&s.snap, s.loop.Now())
+		for _, w := range s.snap.Workers {
+			return w.Owner.(*worker)
+		}
+		return nil
+	}
+	held, release := make(chan struct{}), make(chan struct{})
+	g.helpers.Go(func() {
+		_ = g.sup.procs.starter.Do(func() error { // so that none starts
+			close(held)
+			<-release
+			return nil
+		})
+	})
+	g.await("starts wait", held)
+	var first *worker
+	g.on(func(s *Supervisor) {
+		first = only(s)
+		first.kill(syscall.SIGKILL)
+	})
+	g.until("another is to start", func(s *Supervisor) bool {
+		w := only(s)
+		if w == nil || w == first {
+			return false
+		}
+		if err := os.Remove(w.socket); err != nil {
+			t.Error(err)
+		}
+		return true
+	})
+	close(release)
+	if got := g.get(params(g.plain("x.php", "<?php echo 1;"), "REDIRECT_STATUS", "200"), ""); got.body() != "1" {
+		t.Errorf("got %q", got.stdout)
+	}
+	if !strings.Contains(g.log.String(), "worker failed, it is replaced") {
+		t.Errorf("the log does not say that it was replaced:\n%s", g.log)
+	}
 }
 
 // A program that does not start puts the pool into its failed state.
