@@ -31,6 +31,42 @@ func inEach(t *testing.T, scripts map[string]string, test func(t *testing.T, w *
 	}
 }
 
+// TestEnvironmentFull: a worker that stays retires before the C library keeps
+// too many values of variables, and not for those that come again. Perl does
+// not use the C library's.
+func TestEnvironmentFull(t *testing.T) {
+	for ext, print := range map[string]string{
+		"py": "import os\nprint(os.environ['LONG'][:5], end='')\n",
+		"rb": "print ENV['LONG'][0, 5]\n",
+	} {
+		t.Run(languages[ext], func(t *testing.T) {
+			script := writeScript(t, "script."+ext, print)
+			w := spawn(t, languages[ext], resident.Start{})
+			const size = 32 << 10
+			run := func(n int) bool {
+				word := fmt.Sprintf("%05d", n)
+				r := w.do(request{script: script, variables: []string{"LONG=" + word + strings.Repeat("x", size-5)}})
+				if r.stdout() != word {
+					t.Fatalf("%q, want %q: %s", r.stdout(), word, r.stderr)
+				}
+				return r.flags&resident.Retire != 0
+			}
+			for n := range 1000 {
+				if run(n % 100) {
+					t.Fatalf("retires in request %d, with 100 values", n)
+				}
+			}
+			n := 100
+			for n < 1000 && !run(n) {
+				n++
+			}
+			if n != 16<<20/(size+len("LONG")+64) {
+				t.Errorf("retires with %d values of %d bytes", n, size)
+			}
+		})
+	}
+}
+
 var allBytes = func() string {
 	var b []byte
 	for i := range 256 {

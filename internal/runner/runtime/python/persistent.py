@@ -32,7 +32,7 @@ class Persistent(Scripts):
         tail = self.tail()
         try:
             self._state.restore()
-            retire = children()
+            retire = children() or self.environment.is_full()
         except OSError:
             retire = True  # the script has closed what puts it back
         if retire:

@@ -2,6 +2,9 @@
 class Anyfpm::State
   GLOBALS = [:$,, :$/, :$;, :$\, :$VERBOSE, :$DEBUG] # those that can be assigned
 
+  MAX_KEPT = 16 << 20 # bytes
+  MAX_RECENT = 1000
+
   # traps are the handlers that were replaced, by signal: asking for all of
   # them, with every request, would take long.
   @traps = {}
@@ -12,6 +15,8 @@ class Anyfpm::State
   def initialize
     self.class.traps.clear
     @environment = ENV.to_h
+    @kept = 0
+    @recent = {} # hashes of what is known to be counted in @kept
     @load_path = $LOAD_PATH.dup
     @umask = File.umask
     @threads = Thread.list
@@ -23,7 +28,21 @@ class Anyfpm::State
 
   # environment= makes the environment that of the process and these variables.
   def environment=(variables)
-    ENV.replace(@environment.merge(variables))
+    wanted = @environment.merge(variables)
+    present = ENV.to_h
+    wanted.each do |name, value|
+      next if present[name] == value
+
+      ENV[name] = value
+      note(name, value)
+    end
+    (present.keys - wanted.keys).each { |name| ENV.delete(name) } if ENV.size > wanted.size
+  end
+
+  # environment_full? tells whether it is time for a new process: the C library
+  # never frees what a variable was once set to.
+  def environment_full?
+    @kept > MAX_KEPT
   end
 
   # restore puts everything back but the environment and the working directory.
@@ -48,6 +67,15 @@ class Anyfpm::State
   end
 
   private
+
+  def note(*variable)
+    key = variable.hash
+    return if @recent[key]
+
+    @kept += variable.sum(&:bytesize) + 64
+    @recent.clear if @recent.size == MAX_RECENT
+    @recent[key] = true
+  end
 
   def restore_traps
     traps = self.class.traps

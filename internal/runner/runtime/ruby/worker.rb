@@ -67,7 +67,7 @@ class Anyfpm::Worker
     @stdio.flush
     @state.restore(@script)
     @stdio.restore
-    @flags |= Anyfpm::Wire::RETIRE if @state.children?
+    @flags |= Anyfpm::Wire::RETIRE if @state.children? || @state.environment_full?
     @wire.finish_request(@flags, status)
   end
 
