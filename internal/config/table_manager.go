@@ -131,8 +131,8 @@ var poolQueue = group{
 			value:    inPool(oneOf("ignore", "terminate"), func(p *Pool) *string { return &p.OnClientAbort }),
 			standard: "ignore",
 			syntax:   "`ignore` or `terminate`",
-			about: "What happens to a running request whose client is gone: it runs to its end, as with php-fpm, or its worker is " +
-				"stopped; one that serves other requests, too, loses the connection instead. A request that still waits in the queue is dropped either way. A client that " +
+			about: "What happens to a running request whose client is gone: it runs to its end, or its worker is " +
+				"stopped. With `ignore` a PHP script ends when it next sends something, unless it ignores that (`ignore_user_abort`), as with php-fpm. A worker to be stopped that serves other requests, too, loses the connection instead. A request that still waits in the queue is dropped either way. A client that " +
 				"closes only the half of its connection that it sends on, behind its request, is there and gets its answer.",
 		},
 	},

@@ -40,7 +40,9 @@ type link struct {
 	hup      bool // the worker has closed; unread bytes may be left
 	severed  bool // it has closed while it serves a script, and all is read
 	closed   bool
-	probing  bool // FCGI_GET_VALUES is not answered yet
+	deaf     bool     // it takes no more from the worker, and serves no other request
+	probing  bool     // FCGI_GET_VALUES is not answered yet
+	awaited  *request // it is over when that is, see disconnect
 }
 
 // maxLinkOut is how much of a body waits in a link; more waits in the body.
@@ -272,6 +274,13 @@ func (l *link) Probed(inline int) {
 		return
 	}
 	l.probing = false
+	if r := l.awaited; r != nil {
+		l.awaited = nil
+		l.close()
+		l.w.endLines()
+		r.released()
+		return
+	}
 	l.w.inline = inline
 	if l.s.runner.Wiring() == runner.Listener {
 		l.close()
@@ -302,7 +311,7 @@ func (l *link) release() {
 		}
 		return
 	}
-	if !l.inputDone || l.short {
+	if !l.inputDone || l.short || l.deaf {
 		// The response came before the body was read. What is left of the
 		// request would be taken for the next one, so the connection ends
 		// with it. One in which we have hung up can have no next one.
@@ -312,6 +321,33 @@ func (l *link) release() {
 		l.w.idle = append(l.w.idle, l)
 	}
 	r.released()
+}
+
+// disconnect has php-cgi notice that the client of its request is gone, as
+// php-fpm's worker does: when it next sends something it ends the script, unless
+// that ignores it (ignore_user_abort). Nobody tells when the script has ended;
+// but then php-cgi takes the next connection, and answers what is asked there.
+func (l *link) disconnect() {
+	if l.closed {
+		return
+	}
+	l.deaf = true
+	_ = unix.Shutdown(l.fd, unix.SHUT_RD) // so that what is left to read has an end
+	l.lastWords()
+	if l.closed {
+		return // all had been said
+	}
+	r, w := l.r, l.w
+	l.r, r.link = nil, nil
+	l.close()
+	next, err := l.s.connect(w)
+	if err != nil {
+		w.fail(err)
+		return
+	}
+	next.probing, next.awaited = true, r
+	next.out = next.dlg.Probe(next.frame())
+	next.flush()
 }
 
 // cut ends the request, whose worker goes on with its others.

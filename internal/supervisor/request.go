@@ -247,6 +247,9 @@ func (r *request) abandon() {
 		return
 	}
 	r.s.perform(r.s.pool.Cancel(r.s.loop.Now(), &r.lease))
+	if r.s.compat.php && r.c == nil && r.link != nil {
+		r.link.disconnect()
+	}
 }
 
 // abort stops the worker of a running request. One that serves others, too, is

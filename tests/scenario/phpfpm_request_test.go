@@ -156,3 +156,45 @@ func TestSameHeadersAsPHPFPM(t *testing.T) {
 		}
 	}
 }
+
+// A script whose client is gone ends when it next sends something, unless it
+// ignores that; one that sends nothing goes on. Its worker is free then.
+func TestClientOfPHPIsGone(t *testing.T) {
+	t.Parallel()
+	s := suite.Service(staticPHP, harness.Current())
+	s.Args = []string{"--php"}
+	d := harness.Start(t, s)
+	gate := d.Gate()
+	begin := fmt.Sprintf(`<?php
+register_shutdown_function(function () { file_put_contents('%s/end', connection_status()); });
+while (ob_get_level()) ob_end_clean();
+echo 'begin';
+flush();
+`, d.Tmp)
+	for name, test := range map[string]struct{ script, end string }{
+		"stops":   {"for (;;) { echo 'x'; flush(); usleep(1000); }", "1"},
+		"ignores": {"ignore_user_abort(true); while (!connection_aborted()) { echo 'x'; flush(); usleep(1000); }", "1"},
+		"fills":   {"for (;;) echo str_repeat('x', 100000);", "1"},
+		"silent":  {fmt.Sprintf("file_get_contents('%s', false, null, 0, 1);", gate.Path), "0"},
+		"reads":   {fmt.Sprintf("file_get_contents('%s', false, null, 0, 1); file_get_contents('php://input');", gate.Path), "0"},
+	} {
+		d.Script(name+".php", begin+test.script)
+		c := d.Dial()
+		c.Send(d.Request(harness.Request{Path: "/" + name + ".php", Method: "PUT", Body: make([]byte, 1<<20)}).Bytes(1))
+		c.Read()
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if test.end == "0" {
+			gate.Open(1)
+		}
+		harness.Eventually(t, harness.Patience, func() error {
+			if end, err := os.ReadFile(filepath.Join(d.Tmp, "end")); err != nil || string(end) != test.end {
+				return fmt.Errorf("script %s has ended with connection status %q, %w, want %s", name, end, err, test.end)
+			}
+			return nil
+		})
+		d.Remove("tmp/end")
+		php(t, d, "<?php echo 1;") // by the only worker
+	}
+}
