@@ -9,8 +9,8 @@ import (
 	"github.com/anyfpm/anyfpm/slowlog/stack"
 )
 
-// Of 7.3 and 8.0 there are no recordings: no binary could be had. So every row
-// of the table is tried on a stack that is made up with it.
+// Of 7.3 and 8.0 there are no recordings, as no distribution at hand has them.
+// So every row of the table is tried on a stack that is made up with it.
 func TestMadeUp(t *testing.T) {
 	for version, l := range layouts {
 		m := recorded.NewMade()

@@ -9,8 +9,9 @@ import (
 	"github.com/anyfpm/anyfpm/slowlog/stack"
 )
 
-// Of 2.5, 2.6, 3.0 and 3.2 there are no recordings: no binary could be had. So
-// every row of the table is tried on a stack that is made up with it.
+// Of 2.5, 2.6, 3.0 and 3.2 there are no recordings, as no distribution at hand
+// has them. So every row of the table is tried on a stack that is made up with
+// it.
 func TestMadeUp(t *testing.T) {
 	for version, row := range layouts {
 		m, l := recorded.NewMade(), row.here()
