@@ -35,12 +35,12 @@ func inEach(t *testing.T, scripts map[string]string, test func(t *testing.T, w *
 // too many values of variables, and not for those that come again. Perl does
 // not use the C library's.
 func TestEnvironmentFull(t *testing.T) {
-	for ext, print := range map[string]string{
+	for ext, program := range map[string]string{
 		"py": "import os\nprint(os.environ['LONG'][:5], end='')\n",
 		"rb": "print ENV['LONG'][0, 5]\n",
 	} {
 		t.Run(languages[ext], func(t *testing.T) {
-			script := writeScript(t, "script."+ext, print)
+			script := writeScript(t, "script."+ext, program)
 			w := spawn(t, languages[ext], resident.Start{})
 			const size = 32 << 10
 			run := func(n int) bool {
