@@ -35,6 +35,7 @@ func (r *request) admit() {
 		// Status and ping go by the name that the script has afterwards.
 		found = s.resolver.Resolve(&r.params)
 		r.name = found.URI
+		r.warnOfSettings()
 		if !r.params.Has("REQUEST_METHOD") {
 			r.script = found.Script
 			r.unasked()

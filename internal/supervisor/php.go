@@ -31,6 +31,7 @@ type compat struct {
 	standIn   bool // we run in php-fpm's place, under its name
 	poweredBy string
 	inquiry   *inquiry // under way: no connection is accepted before its end
+	warned    bool     // of settings that have no effect
 	holding   bool     // lines of workers wait in held
 	held      []heldLine
 	heldSize  int
@@ -171,6 +172,21 @@ func (q *inquiry) end(facts runner.PHPFacts) {
 		DecodePathInfo: facts.DecodesPathInfo(),
 	}
 	q.s.checkServing()
+}
+
+// warnOfSettings says once that the web server sends settings: php-fpm would
+// take them, and somebody may rely on an open_basedir among them.
+func (r *request) warnOfSettings() {
+	if r.s.compat.warned {
+		return
+	}
+	for _, name := range [...]string{"PHP_ADMIN_VALUE", "PHP_VALUE"} {
+		if value := r.params.Get(name); len(value) > 0 {
+			r.s.compat.warned = true
+			r.log().Warn("the web server sends php settings that php-cgi does not take, they have no effect",
+				slog.String(name, string(value)), r.attr())
+		}
+	}
 }
 
 // unasked answers as php-fpm does a request without REQUEST_METHOD: with a

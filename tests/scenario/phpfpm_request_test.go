@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/anyfpm/anyfpm/tests/harness"
@@ -196,5 +197,26 @@ flush();
 		})
 		d.Remove("tmp/end")
 		php(t, d, "<?php echo 1;") // by the only worker
+	}
+}
+
+// Settings that the web server sends, as it may to php-fpm, are not dropped in
+// silence.
+func TestSettingsOfTheWebServer(t *testing.T) {
+	t.Parallel()
+	s := suite.Service(staticPHP, harness.Current())
+	s.Args = []string{"--php"}
+	d := harness.Start(t, s)
+	d.File("works.php", "<?php echo 'works';")
+	for _, value := range []string{"", "open_basedir=/srv", "open_basedir=/srv"} {
+		if res := d.Do(harness.Request{Path: "/works.php", Params: map[string]string{"PHP_ADMIN_VALUE": value}}); res.Body != "works" {
+			t.Errorf("got %d %q", res.Status, res.Body)
+		}
+	}
+	d.Log.Expect(`WARNING: \[pool www\] the web server sends php settings that php-cgi does not take, they have no effect PHP_ADMIN_VALUE="?open_basedir=/srv"? request="GET /works.php"`)
+	d.Signal(syscall.SIGTERM)
+	d.Wait(harness.Patience)
+	if n := d.Log.Count("the web server sends"); n != 1 {
+		t.Errorf("it is said %d times", n)
 	}
 }
