@@ -101,9 +101,9 @@ func TestWatch(t *testing.T) {
 	if err := unknown.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() bool { return Ending(unknown.Process.Pid) })
-	if reaper.Reap() || wait(t, ended) != -unknown.Process.Pid {
-		t.Error("the orphan was not reaped")
+	eventually(t, func() bool { return !reaper.Reap() })
+	if pid := wait(t, ended); pid != -unknown.Process.Pid {
+		t.Errorf("%d was reaped, the orphan is %d", pid, unknown.Process.Pid)
 	}
 	_ = unknown.Wait()
 }

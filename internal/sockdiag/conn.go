@@ -34,7 +34,7 @@ func (c *Conn) Close() error { return unix.Close(c.fd) }
 
 var (
 	errNoAnswer  = errors.New("the kernel gave no answer")
-	errElsewhere = errors.New("the socket belongs to another network namespace")
+	errElsewhere = errors.New("the socket belongs to another network namespace, or the kernel lacks the module unix_diag")
 )
 
 // unix returns the backlog of a unix socket.
