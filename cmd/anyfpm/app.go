@@ -115,10 +115,19 @@ func usageError(err error) error {
 	return &exit{code: exitUsage, err: err}
 }
 
+// command is anyfpm, or the name of php-fpm that the program was called by, such
+// as php-fpm8.2.
+func (a *app) command() string {
+	if name := filepath.Base(a.args[0]); strings.HasPrefix(name, "php-fpm") {
+		return name
+	}
+	return "anyfpm"
+}
+
 // php tells whether the program stands in for php-fpm: by its name or by the
 // option --php.
 func (a *app) php() bool {
-	if strings.HasPrefix(filepath.Base(a.args[0]), "php-fpm") {
+	if a.command() != "anyfpm" {
 		return true
 	}
 	for _, arg := range a.args[1:] {

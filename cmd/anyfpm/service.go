@@ -203,7 +203,7 @@ func (f *serviceFlags) runService(a *app, s service) error {
 		Version: version(), Prefix: f.prefix, PHP: php,
 		Daemon: isDaemon, ForceStderr: f.forceStderr,
 		Environ: environ, Ready: ready,
-		SetTitle: proc.TakeTitle().Set,
+		SetTitle: proc.TakeTitle(a.command()).Set,
 	})
 	if err != nil {
 		return &exit{code: exitSoftware, err: err}

@@ -81,7 +81,7 @@ func TestDropTo(t *testing.T) {
 // no more than an ordinary user.
 func helpTitle() {
 	before, environ := slices.Clone(os.Args), strings.Clone(strings.Join(os.Environ(), " "))
-	title := TakeTitle()
+	title := TakeTitle("anyfpm")
 	times, _ := strconv.Atoi(os.Args[2])
 	if len(os.Args) > 3 && os.Args[3] == "ordinary" {
 		runtime.LockOSThread()

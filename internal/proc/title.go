@@ -10,19 +10,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// commandName is what the kernel calls the process, in ps -C and killall. One
-// started through /proc/self/exe would be called "exe".
-const commandName = "anyfpm"
-
 // A Title changes what ps shows as the command line of the process.
 type Title struct {
-	area []byte // the memory of the arguments
+	area    []byte // the memory of the arguments
+	command string
 }
 
 // TakeTitle takes the memory of os.Args for titles and makes os.Args a copy of
 // its own. It must be called once, before anything has kept an argument.
-func TakeTitle() *Title {
-	t := &Title{}
+//
+// command is what the kernel shall call the process, for ps -C, killall and
+// start-stop-daemon --name. One started through /proc/self/exe would be called
+// "exe".
+func TakeTitle(command string) *Title {
+	t := &Title{command: command}
 	var end *byte // behind the NUL of the argument before
 	for i, arg := range os.Args {
 		data := unsafe.StringData(arg)
@@ -46,7 +47,7 @@ func TakeTitle() *Title {
 // may have the title elsewhere (CAP_SYS_RESOURCE).
 func (t *Title) Set(s string) {
 	// Without /proc the name stays; it is a convenience.
-	_ = os.WriteFile("/proc/self/comm", []byte(commandName), 0)
+	_ = os.WriteFile("/proc/self/comm", []byte(t.command), 0)
 	if len(s) >= len(t.area) {
 		t.move(len(s) + 1)
 	}

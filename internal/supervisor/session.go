@@ -76,7 +76,7 @@ func Main(fd int) error {
 		// program executes: the loop must not wait for that.
 		runtime.GOMAXPROCS(2)
 	}
-	title := proc.TakeTitle()
+	title := proc.TakeTitle("anyfpm")
 	// The master decides about the end; signals to the whole group or unit
 	// are its business.
 	ignored := make(chan os.Signal, 1)

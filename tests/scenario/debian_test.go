@@ -69,6 +69,10 @@ func TestDebiansConfiguration(t *testing.T) {
 	if title, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.PID)); err != nil || !strings.Contains(string(title), "php-fpm: master process ("+dir+"/php-fpm.conf)") {
 		t.Errorf("ps shows %q, %v", title, err)
 	}
+	// The init script's --name.
+	if name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", p.PID)); err != nil || string(name) != "php-fpm8.2\n" {
+		t.Errorf("it is called %q, %v", name, err)
+	}
 
 	script := box.File("facts.php", `<?php
 		echo php_sapi_name(), ' ', PHP_MAJOR_VERSION, '.', PHP_MINOR_VERSION, ' ', php_ini_loaded_file(), ' ', fileowner("/proc/self"), ' ', $_SERVER['SCRIPT_NAME'],
