@@ -80,12 +80,16 @@ func (d *door) close() {
 // faster.
 func (d *door) Ready(loop.Ready) {
 	for d.open {
+		if !d.status && !d.s.spare() {
+			d.starve(unix.EMFILE)
+			return
+		}
 		fd, errno := loop.Accept(d.fd)
 		switch errno {
 		case 0:
-			d.starved = false
 			d.welcome(fd)
 		case unix.EAGAIN:
+			d.starved = false
 			return
 		case unix.ECONNABORTED, unix.EPROTO, unix.EPERM, unix.ENETDOWN, unix.ENONET, unix.EHOSTUNREACH, unix.ENETUNREACH:
 			// The connection is gone or was never allowed; accept(2) says to go on.
@@ -105,6 +109,7 @@ func (d *door) starve(errno unix.Errno) {
 			slog.String("listen", d.address), slog.Any("err", error(errno)))
 	}
 	d.s.listenQueue(0, 0) // it fills now
+	d.s.starving = true
 	d.rest()
 	d.s.loop.Set(d.pause, d.s.loop.Now()+acceptPause)
 }

@@ -37,8 +37,8 @@ func (b *body) pending() int64 {
 // complete says that the stream has ended and is kept whole.
 func (b *body) complete() bool { return b.eof && len(b.tail) == 0 }
 
-// add keeps p: in memory up to memory bytes, in a file up to spool bytes,
-// and in the tail what is beyond.
+// add keeps p: in memory up to memory bytes, in a file up to spool bytes, if
+// there is a descriptor for one, and in the tail what is beyond.
 func (b *body) add(s *Supervisor, p []byte, memory, spool int64) error {
 	b.got += int64(len(p))
 	if b.file == 0 && len(b.tail) == 0 && int64(len(b.mem)+len(p)) <= memory {
@@ -48,8 +48,8 @@ func (b *body) add(s *Supervisor, p []byte, memory, spool int64) error {
 		b.mem = append(b.mem, p...)
 		return nil
 	}
-	if len(b.tail) == 0 && int64(len(b.mem))+b.size+int64(len(p)) <= spool {
-		return b.spool(s.host, p)
+	if len(b.tail) == 0 && int64(len(b.mem))+b.size+int64(len(p)) <= spool && (b.file > 0 || s.spare()) {
+		return b.spool(s, p)
 	}
 	if b.tail == nil {
 		b.tail = s.buffer()
@@ -64,20 +64,21 @@ func (b *body) add(s *Supervisor, p []byte, memory, spool int64) error {
 // spool appends to the unlinked file, which then holds the body from its
 // first byte, so that a script can have it as its stdin. The page cache takes
 // the bytes; as in nginx, that is done in the loop.
-func (b *body) spool(h *host, p []byte) error {
+func (b *body) spool(s *Supervisor, p []byte) error {
 	if b.file == 0 {
-		fd, err := h.spoolFile()
+		fd, err := s.host.spoolFile()
 		if err != nil {
 			return err
 		}
 		b.file = fd + 1
+		s.spooled++
 		mem := b.mem
 		b.mem = b.mem[:0]
-		if err := b.append(h.dir, mem); err != nil {
+		if err := b.append(s.host.dir, mem); err != nil {
 			return err
 		}
 	}
-	return b.append(h.dir, p)
+	return b.append(s.host.dir, p)
 }
 
 // append writes to the file, which is in dir.
@@ -140,6 +141,8 @@ func (b *body) discard(s *Supervisor) {
 	s.release(b.tail)
 	if b.file > 0 {
 		_ = unix.Close(b.file - 1)
+		s.spooled--
+		s.spared()
 	}
 	*b = body{}
 }

@@ -202,7 +202,7 @@ func (s *Supervisor) values() fcgi.Values {
 	if s.compat.php {
 		return fcgi.Values{}
 	}
-	return fcgi.Values{MaxConns: s.maxConns(), MaxReqs: s.cfg.MaxChildren + s.cfg.QueueMaxLength, MpxsConns: true}
+	return fcgi.Values{MaxConns: s.spareFiles, MaxReqs: s.cfg.MaxChildren + s.cfg.QueueMaxLength, MpxsConns: true}
 }
 
 // refuse ends the connection over a violation of the protocol: the only
@@ -384,18 +384,9 @@ func (c *conn) drop() {
 	c.s.release(c.out)
 	c.out = nil
 	delete(c.s.conns, c)
+	c.s.spared()
 	c.use = 0
 	if !c.dirty {
 		c.s.freeConns = append(c.s.freeConns, c)
 	}
-}
-
-// maxConns is how many connections the limit of open files allows.
-func (s *Supervisor) maxConns() int {
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return 0
-	}
-	const reserve = 4 // descriptors that one worker takes
-	return max(1, int(min(limit.Cur, 1<<20))-reserve*s.cfg.MaxChildren)
 }

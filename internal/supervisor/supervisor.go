@@ -167,6 +167,10 @@ type Supervisor struct {
 	freeBufs  [][]byte
 	serial    uint64
 
+	spareFiles int  // descriptors for connections and bodies
+	spooled    int  // bodies in files
+	starving   bool // a door waits for a descriptor
+
 	unwatched  []unwatched
 	watchTimer *loop.Timer
 
@@ -203,6 +207,7 @@ func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, proc
 		hasZygote: r.Zygote() != nil,
 		traits:    r.Traits(),
 	}
+	s.spareFiles = s.findSpareFiles()
 	s.compat.php = cfg.Runner == config.RunnerPHP
 	s.quota.limit = unlimited
 	s.openGauges()

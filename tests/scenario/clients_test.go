@@ -199,3 +199,23 @@ func TestDescriptorsExhausted(t *testing.T) {
 		t.Errorf("%d log lines about it", lines)
 	}
 }
+
+// However many clients come at once, there are descriptors for the workers and
+// for what they get.
+func TestDescriptorsOfWorkers(t *testing.T) {
+	t.Parallel()
+	service := suite.Service("[www]\npm = static\npm.max_children = 3\n", harness.Current())
+	service.Binary = "/bin/sh"
+	service.Args = []string{"-c", `ulimit -n 48 && exec "$0" "$@"`, suite.Binary}
+	d := harness.Start(t, service)
+	d.Script("count.sh", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nexec wc -c")
+	var all []<-chan harness.Outcome
+	for range 60 {
+		all = append(all, d.Go(harness.Request{Path: "/count.sh", Body: make([]byte, 100_000)}))
+	}
+	for _, one := range all {
+		if got := <-one; got.Err != nil || got.Status != 200 || got.Body != "100000\n" {
+			t.Errorf("a client got %+v", got)
+		}
+	}
+}
