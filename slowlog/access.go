@@ -106,5 +106,23 @@ func whyDenied(owner procfs.Owner) string {
 	default:
 		hint = "it has made itself unreadable (process.dumpable) or has more capabilities: CAP_SYS_PTRACE is needed"
 	}
+	if profile := confinement(); profile != "" {
+		hint += ", or the AppArmor profile " + profile + " has no ptrace rule for it"
+	}
 	return "stacks cannot be read, there is no permission: " + hint
+}
+
+// confinement is the AppArmor profile of this process with its mode, as in
+// "anyfpm (enforce)"; empty if it has none.
+func confinement() string {
+	current, _ := os.ReadFile("/proc/self/attr/apparmor/current")
+	return parseConfinement(string(current))
+}
+
+func parseConfinement(current string) string {
+	profile := strings.TrimRight(current, "\n\x00")
+	if profile == "unconfined" {
+		return ""
+	}
+	return profile
 }

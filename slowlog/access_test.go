@@ -175,3 +175,16 @@ func statusLine(t *testing.T, tid int, name string) string {
 	line, _, _ := strings.Cut(rest, "\n")
 	return strings.ReplaceAll(line, "\t", " ")
 }
+
+func TestConfinement(t *testing.T) {
+	for current, want := range map[string]string{
+		"unconfined\n":           "",
+		"anyfpm (enforce)\n":     "anyfpm (enforce)",
+		"anyfpm//www (complain)": "anyfpm//www (complain)",
+		"":                       "",
+	} {
+		if got := parseConfinement(current); got != want {
+			t.Errorf("%q is %q, want %q", current, got, want)
+		}
+	}
+}

@@ -33,7 +33,8 @@ var poolLimits = group{
 			name:   "apparmor_hat",
 			hidden: true,
 			value:  inPool(text, func(p *Pool) *string { return &p.ApparmorHat }),
-			about:  "The AppArmor hat workers change into.",
+			about: "The AppArmor hat workers change into, below the profile that confines the service: as for php-fpm that must allow " +
+				"`change_profile -> PROFILE//*`, and to write `/proc/*/attr/**`. What the slow log needs is in [slowlog.md](slowlog.md#permissions).",
 		},
 	},
 }
