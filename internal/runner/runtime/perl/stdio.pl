@@ -62,7 +62,7 @@ sub set_stdin_to {
         POSIX::close($end);
         return set_stdin($stdin);
     }
-    open my $file, '+>', undef or die "anyfpm: cannot keep a request body: $!\n";
+    open my $file, '+>:raw', undef or die "anyfpm: cannot keep a request body: $!\n";
     syswrite $file, $text;
     sysseek $file, 0, 0;
     set_stdin(POSIX::dup(fileno $file));
@@ -145,6 +145,7 @@ sub reopen {
     my $handle = $handles[$fd];
     *$handle = Symbol::geniosym();    # or it would keep what formats have set
     open $handle, $modes[$fd], $fd or die "anyfpm: cannot reopen descriptor $fd: $!\n";
+    binmode $handle;
     binmode $handle, ':utf8' if $utf8;
 }
 

@@ -13,6 +13,7 @@ use constant VERSION => 1;
 use constant { RETIRE => 1, FAILED => 2, COMPILED => 4, DRAIN_STDOUT => 8, DRAIN_STDERR => 16 };
 
 open my $socket, '+<&=', 3 or die "anyfpm: there is no control socket: $!\n";
+binmode $socket;    # perl -C and PERL_UNICODE make files UTF-8
 fcntl $socket, Fcntl::F_SETFD(), Fcntl::FD_CLOEXEC();
 
 my $rest = '';

@@ -10,6 +10,7 @@ use POSIX ();
 sub run {
     my ($compile) = @_;
     pipe my $wakeup, my $wakeup_end or die "anyfpm: cannot make a pipe: $!\n";
+    binmode $_ for $wakeup, $wakeup_end;
     local $SIG{CHLD} = sub { syswrite $wakeup_end, '.' };
     Anyfpm::Wire::hello(0);
     while (1) {
