@@ -9,6 +9,7 @@ from anyfpm.wire import MAX_TAIL, write_all
 
 _ENCODING = sys.stdout.encoding
 _ERRORS = sys.stdout.errors
+_UNBUFFERED = getattr(sys.stdout, "write_through", False)  # python -u, or PYTHONUNBUFFERED
 
 
 class Output(io.RawIOBase):
@@ -96,11 +97,12 @@ class Streams:
         """Put files for a new request in sys."""
         if not _usable(self._output):
             self._output = Output(self._response)
-            self._buffer = io.BufferedWriter.__new__(io.BufferedWriter)
+            self._buffer = self._output if _UNBUFFERED else io.BufferedWriter.__new__(io.BufferedWriter)
             self._stdout = io.TextIOWrapper.__new__(io.TextIOWrapper)
         self._output.begin()
-        self._buffer.__init__(self._output, 65536)
-        _make_text(self._stdout, self._buffer, "w", _ENCODING, _ERRORS)
+        if not _UNBUFFERED:
+            self._buffer.__init__(self._output, 65536)
+        _make_text(self._stdout, self._buffer, "w", _ENCODING, _ERRORS, write_through=_UNBUFFERED)
         sys.stdout = sys.__stdout__ = self._stdout
         if has_body or self._had_body or not _is(self._stdin, _ENCODING, _ERRORS):
             self._open_stdin()
