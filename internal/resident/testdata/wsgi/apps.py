@@ -107,6 +107,23 @@ def wait(environ):
     environ["wsgi.input"].read(1)
 
 
+def keeps_write(environ, start_response):
+    global kept_write
+    kept_write = start_response("200 OK", TEXT)
+    return [b"kept"]
+
+
+def writes_late(environ, start_response):
+    kept_write(b"to another response")
+    start_response("200 OK", TEXT)
+    return [b"own"]
+
+
+def odd_length(environ, start_response):
+    start_response("200 OK", TEXT + [("Content-Length", "1_0")])
+    return [b"0123456789"]
+
+
 def writer(environ, start_response):
     write = start_response("200 OK", TEXT)
     write(b"one\n")

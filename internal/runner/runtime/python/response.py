@@ -35,9 +35,9 @@ class Response:
             if name.lower() == "content-length":
                 if no_content:
                     continue
-                self._length = int(value)
-                if self._length < 0:
+                if not value.isascii() or not value.strip(" ").isdigit():
                     raise ValueError("not a length: %r" % value)
+                self._length = int(value)
             lines.append(name + ": " + value)
         head = "\r\n".join(lines)
         if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1 or "\0" in head:

@@ -102,6 +102,7 @@ class Application:
         """End the request that is being served."""
         if self._is_child:
             sys.exit(status)
+        self._response.abandon()  # a thread that still writes must not write to the next
         if self._errors.written:
             self._errors.written = False
             flags |= wire.DRAIN_STDERR
