@@ -88,7 +88,8 @@ var poolOutput = group{
 			keyed:  true,
 			field:  func(p *Pool) *[]KeyValue { return &p.PHPValues },
 			syntax: "value",
-			about:  "A setting of php.ini that scripts may change. Of several definitions the first wins.",
+			about: "A setting of php.ini that scripts may change. Of several definitions the first wins, but `extension`, `disable_functions` and " +
+				"`disable_classes` add up, and what php.ini disables stays disabled.",
 		},
 		{
 			name:    "php_flag",

@@ -175,8 +175,9 @@ var phpPaths = []string{
 	"axis2.client_home", "blenc.key_file", "coin_acceptor.device",
 }
 
-// lists fills in the fields of the list directives: of entries with the same
-// key the first one counts, and variables of env[] are resolved.
+// lists fills in the fields of the list directives: of variables with the same
+// name the first one counts, and the variables they name are resolved. Some php
+// values add up, so those are all kept.
 func (c *poolCheck) lists() {
 	p := c.pool
 	if !c.has("chroot") {
@@ -193,10 +194,11 @@ func (c *poolCheck) lists() {
 					*row.plain(p) = append(*row.plain(p), e.Value)
 				}
 			case row.inDump == "":
-				*row.field(p) = firstOfEach(entries)
+				*row.field(p) = slices.Clone(entries)
 			}
 		}
 	}
+	p.Env = firstOfEach(p.Env)
 	for i, e := range p.Env {
 		if name, ok := strings.CutPrefix(e.Value, "$"); ok {
 			p.Env[i].Value = c.opt.Getenv(name)

@@ -44,15 +44,30 @@ func Arguments(options []string, pool *config.Pool, dir string) []string {
 	if dir != "" && slices.Contains(options, "-n") && !slices.Contains(options, "-c") {
 		args = append(args, "-c", dir+"/"+fileName)
 	}
+	sums := map[string]string{}
 	for _, values := range [][]config.KeyValue{pool.PHPValues, pool.PHPAdminValues} {
 		for _, v := range slices.Backward(values) {
-			if safe(v.Key + v.Value) {
+			switch {
+			case !safe(v.Key + v.Value):
+			case slices.Contains(addedUp, v.Key):
+				sums[v.Key] = v.Value + "," + sums[v.Key]
+			default:
 				args = append(args, "-d", v.Key+"="+Quote(v.Value))
 			}
 		}
 	}
+	for _, key := range addedUp {
+		if sum, ok := sums[key]; ok {
+			// Side by side with what php.ini and the command line say.
+			args = append(args, "-d", key+"="+Quote(sum)+`"${`+key+`}"`)
+		}
+	}
 	return args
 }
+
+// addedUp are the entries that do not replace each other in php-fpm: what is
+// disabled anywhere stays disabled.
+var addedUp = []string{"disable_functions", "disable_classes"} //nolint:gochecknoglobals // a table, never changed
 
 // Standalone returns env without the variables that make php-cgi think that a
 // web server called it, in which case it looks at no option.

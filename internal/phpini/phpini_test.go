@@ -30,6 +30,18 @@ func TestArguments(t *testing.T) {
 	}
 }
 
+// What is disabled in one place cannot be enabled in another.
+func TestDisabledAddsUp(t *testing.T) {
+	pool := &config.Pool{
+		PHPValues:      []config.KeyValue{{Key: "disable_functions", Value: "a"}, {Key: "extension", Value: "x"}, {Key: "extension", Value: "y"}},
+		PHPAdminValues: []config.KeyValue{{Key: "disable_functions", Value: "b,c"}, {Key: "disable_functions", Value: "d"}},
+	}
+	want := []string{"-d", `extension="y"`, "-d", `extension="x"`, "-d", `disable_functions="b,c,d,a,""${disable_functions}"`}
+	if got := Arguments(nil, pool, ""); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestEnviron(t *testing.T) {
 	for _, test := range []struct {
 		env       []string

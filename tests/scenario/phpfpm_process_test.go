@@ -29,7 +29,7 @@ foreach (['A', 'B', 'C', 'PATH', 'HOME', 'USER', 'TMPDIR', 'FCGI_ROLE', 'HTTP_PR
 }
 echo implode(' ', array_intersect(array_keys(getenv()), ['A', 'B', 'C', 'PATH', 'HOME', 'USER', 'TMPDIR'])), "\n";
 foreach (['memory_limit', 'precision', 'display_errors', 'error_log', 'session.name', 'date.timezone', 'sendmail_path', 'disable_functions'] as $name) {
-	echo $name, '=', var_export(ini_get($name), true), "\n";
+	echo $name, '=', var_export(rtrim(ini_get($name), ','), true), "\n";
 }
 ini_set('precision', '3');
 ini_set('session.name', 'changed');
@@ -86,6 +86,32 @@ func TestSameWorkerAsPHPFPM(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What php.ini disables stays disabled, whatever a pool disables besides.
+func TestSameDisabledAsPHPFPM(t *testing.T) {
+	t.Parallel()
+	const conf = staticPHP + "php_admin_value[disable_functions] = passthru\nphp_admin_value[disable_functions] = shell_exec, proc_open\n" +
+		"php_value[disable_functions] = popen\nphp_admin_value[disable_classes] = SplStack\nphp_flag[display_errors] = off\n"
+	said := map[string]string{}
+	for _, program := range []string{phpFPM, suite.Binary} {
+		s := suite.Service(conf, harness.Current())
+		s.Binary, s.Global = program, []string{}
+		if program == suite.Binary {
+			s.Args = []string{"--php"}
+		}
+		ini := harness.NewSandbox(t, harness.Current()).File("php.ini", "disable_functions = exec,system\ndisable_classes = SplFixedArray\n")
+		s.Args = append(s.Args, "-c", ini)
+		d := harness.Start(t, s)
+		d.Script("disabled.php", `<?php
+foreach (['exec', 'system', 'passthru', 'shell_exec', 'proc_open', 'popen', 'mail'] as $f) echo $f, function_exists($f) ? '' : ' is disabled', "\n";
+foreach (['SplFixedArray', 'SplStack', 'SplQueue'] as $c) echo $c, count((new ReflectionClass($c))->getMethods()) ? '' : ' is disabled', "\n";
+`)
+		said[program] = d.Get("/disabled.php").Body
+	}
+	if want, got := said[phpFPM], said[suite.Binary]; got != want || strings.Count(want, "disabled") != 8 {
+		t.Errorf("with php-fpm\n%s\nand with anyfpm\n%s", want, got)
 	}
 }
 
