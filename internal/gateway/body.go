@@ -50,14 +50,18 @@ type requestBody struct {
 }
 
 // newBody returns nil for a request without a body. A small body is read at
-// once, so that it never costs the connection; an error is the client's.
-func newBody(w http.ResponseWriter, r *http.Request) (*requestBody, error) {
+// once, so that it never costs the connection; an error is the client's, which
+// has so much time for it.
+func newBody(w http.ResponseWriter, r *http.Request, timeout time.Duration) (*requestBody, error) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
 	}
 	b := &requestBody{control: http.NewResponseController(w), body: r.Body}
 	if r.ContentLength >= 0 && r.ContentLength <= smallBody {
+		// An error means that the connection has no deadlines, as in tests.
+		_ = b.control.SetReadDeadline(time.Now().Add(timeout))
 		small, err := io.ReadAll(r.Body)
+		_ = b.control.SetReadDeadline(time.Time{})
 		b.body = bytes.NewReader(small)
 		b.ended.Store(err == nil)
 		return b, err

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/anyfpm/anyfpm/fcgi"
 )
@@ -37,6 +38,9 @@ type Config struct {
 	Backend fcgi.Handler
 	// Logger gets a line for what goes wrong; nil is [slog.Default].
 	Logger *slog.Logger
+	// BodyTimeout is how long a body may take that is not passed on as it
+	// comes: a small one, and one that no script gets. Zero is a minute.
+	BodyTimeout time.Duration
 	// ServerSoftware is the SERVER_SOFTWARE of scripts; empty is "anyfpm".
 	ServerSoftware string
 }
@@ -82,6 +86,9 @@ func New(cfg Config) (*Gateway, error) {
 	if cfg.Index == nil {
 		cfg.Index = []string{"index.html", "index.cgi"}
 	}
+	if cfg.BodyTimeout == 0 {
+		cfg.BodyTimeout = time.Minute
+	}
 	if cfg.ServerSoftware == "" {
 		cfg.ServerSoftware = "anyfpm"
 	}
@@ -109,6 +116,10 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, redirects int) {
 	if t.kind != isFile && (r.Method == http.MethodTrace || r.Method == http.MethodConnect) {
 		t = refused(http.StatusMethodNotAllowed)
 		w.Header().Set("Allow", scriptMethods)
+	}
+	if t.kind != isScript && r.Body != nil && r.Body != http.NoBody {
+		// net/http waits for the body before it answers.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(g.cfg.BodyTimeout))
 	}
 	if t.kind == isFile {
 		g.serveFile(w, r, root, t)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
 
 	"github.com/anyfpm/anyfpm/fcgi"
 )
@@ -20,10 +21,14 @@ const retryAfter = "1"
 // serveScript has the backend perform a request.
 func (g *Gateway) serveScript(w http.ResponseWriter, r *http.Request, t target, redirects int) {
 	logger := g.logger().With(slog.String("uri", r.URL.Path))
-	body, err := newBody(w, r)
+	body, err := newBody(w, r, g.cfg.BodyTimeout)
 	if err != nil {
 		closeIfUnread(w, body)
-		errorPage(w, http.StatusBadRequest)
+		status := http.StatusBadRequest
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			status = http.StatusRequestTimeout
+		}
+		errorPage(w, status)
 		return
 	}
 	out := newResponse(w, body)

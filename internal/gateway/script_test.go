@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -483,4 +484,46 @@ func TestMalformedBody(t *testing.T) {
 			t.Errorf("%q is answered with %s", rest, resp.Status)
 		}
 	}
+}
+
+// TestBodyStopsComing sends the beginnings of bodies that are not passed on as
+// they come: they are not waited for without end.
+func TestBodyStopsComing(t *testing.T) {
+	root := site{"script.cgi*": "", "page.html": "page", "dir/": ""}.make(t)
+	s := serve(t, Config{Root: root, Backend: dump, BodyTimeout: time.Millisecond})
+	for path, status := range map[string]int{
+		"/script.cgi": 408, "/page.html": 405, "/dir": 308, "/none": 404, "/../x": 400,
+	} {
+		conn := raw(t, s, "POST "+path+" HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\npar")
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		if _, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != status || !resp.Close {
+			t.Errorf("%s is answered with %s, closed %v, %v", path, resp.Status, resp.Close, err)
+		}
+	}
+}
+
+// TestSmallBodyHasItsOwnDeadline: what a script takes afterwards does not count.
+func TestSmallBodyHasItsOwnDeadline(t *testing.T) {
+	w := &deadlines{ResponseWriter: httptest.NewRecorder()}
+	if _, err := newBody(w, httptest.NewRequest("POST", "/", strings.NewReader("body")), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.set) != 2 || w.set[0].IsZero() || !w.set[1].IsZero() {
+		t.Errorf("the deadlines were %v, want one and then none", w.set)
+	}
+}
+
+// deadlines notes those for reading.
+type deadlines struct {
+	http.ResponseWriter
+	set []time.Time
+}
+
+func (d *deadlines) SetReadDeadline(t time.Time) error {
+	d.set = append(d.set, t)
+	return nil
 }
