@@ -266,9 +266,9 @@ func (l *link) End(e runner.Ending) {
 
 // Probed implements runner.Sink.
 //
-// A FastCGI program may close a connection after such an answer, as php-cgi does
-// up to 8.0. A request that was sent before that is seen would be lost, so the
-// first one gets a connection of its own.
+// A FastCGI program may close a connection after such an answer, as php-cgi did
+// until some release of 8.2 (PHP's bug 76922). A request that was sent before that
+// is seen would be lost, so the first one gets a connection of its own.
 func (l *link) Probed(inline int) {
 	if !l.probing {
 		return

@@ -205,7 +205,7 @@ func TestAllocations(t *testing.T) {
 
 // A program that ignores FCGI_GET_VALUES, and serves one connection at a
 // time, is ready all the same. One that answers it and then closes the
-// connection, as php-cgi does up to 8.0, gets its first request over another.
+// connection, as php-cgi did up to 8.1, gets its first request over another.
 func TestGetValues(t *testing.T) {
 	source := filepath.Join(t.TempDir(), "w.py")
 	if err := os.WriteFile(source, []byte(`
