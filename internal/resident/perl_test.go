@@ -2,6 +2,7 @@ package resident_test
 
 import (
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -116,6 +117,38 @@ func TestPerlForkedModules(t *testing.T) {
 	}
 	check(t, os.WriteFile(two+"/Local.pm", []byte("package Local;\nsub word { 'changed' }\n1;\n"), 0o644))
 	z.ask(two+"/script.pl", "changed\n")
+}
+
+// TestPerlMessages: what perl says of a script is what it says of it in a
+// process of its own, without the names that the worker has given.
+func TestPerlMessages(t *testing.T) {
+	const head = "use warnings; use Carp;\nour ($v, %h);\n"
+	for name, text := range map[string]string{
+		"uninitialized": "my $x = \"a$v$h{k}\";\nwarn 'told';\n",
+		"undefined":     "nosub(1);\n",
+		"method":        "my $o = bless {};\n$o->nomethod;\n",
+		"object":        "package O;\nuse overload '\"\"' => sub { 'text' };\nwarn bless [];\npackage main;\nmy $o = bless [], 'O';\nwarn $o;\n",
+		"backtrace":     "sub f { cluck 'clucked'; carp 'carped'; confess 'confessed' }\nf(1);\n",
+		"croak":         "croak 'croaked';\n",
+		"compile":       "sub f { 1 }\nsub f { 2 }\nuse strict;\n$undeclared = 1;\n",
+		"handler":       "$SIG{__DIE__} = sub { warn @_ };\ndie 'told';\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			script := writeScript(t, "script.pl", head+text)
+			cmd := exec.Command("perl", script)
+			var stderr strings.Builder
+			cmd.Stderr = &stderr
+			_ = cmd.Run() // most end with an error
+			want := strings.ReplaceAll(stderr.String(), "Execution of "+script+" aborted due to compilation errors.\n", "")
+			w := spawn(t, "perl", resident.Start{})
+			z := spawnZygote(t, "perl", resident.Start{Once: true}).fork()
+			for _, worker := range []*worker{w, w, z} {
+				if r := worker.do(request{script: script}); r.stderr != want {
+					t.Errorf("got\n%s, want\n%s", r.stderr, want)
+				}
+			}
+		})
+	}
 }
 
 // TestPerlEdited: a script is compiled anew also when it was changed in the

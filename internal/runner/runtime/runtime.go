@@ -41,7 +41,7 @@ func Load(kind string) (*Program, error) {
 		return python().load("anyfpm", "wire", "linux", "zygote", "worker",
 			"report", "application", "filewrapper", "response", "wsgi")
 	case "perl":
-		return perl().load("linux", "wire", "zygote", "stdio", "state", "package", "carp", "libraries", "script", "worker")
+		return perl().load("linux", "wire", "zygote", "stdio", "messages", "state", "package", "carp", "libraries", "script", "worker")
 	case "ruby":
 		return ruby().load("wire", "linux", "zygote", "stdio", "state", "script", "worker", "main")
 	}

@@ -21,4 +21,4 @@ print grep /^Sig(?:Blk|Ign|Cgt)/, <$status>;
 close $status;
 opendir my $fds, '/proc/self/fd' or die $!;
 print join(' ', sort { $a <=> $b } grep /\d/, readdir $fds), ' ', map({ readlink("/proc/self/fd/$_") =~ s/:.*//r, ' ' } 0 .. 2), "\n";
-print alarm 0, ' ', join(' ', map { $_ . '=' . ($SIG{$_} // '') } grep { ($SIG{$_} // 'DEFAULT') ne 'DEFAULT' } sort keys %SIG), "\n";
+print alarm 0, ' ', join(' ', map { $_ . '=' . (($SIG{$_} // '') =~ s/\(.*//r) } grep { ($SIG{$_} // 'DEFAULT') ne 'DEFAULT' } sort keys %SIG), "\n";

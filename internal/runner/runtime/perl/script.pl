@@ -147,7 +147,7 @@ sub compile {
 # warning passes on what perl says of a script.
 sub warning {
     no warnings 'utf8';
-    print STDERR @_ if !is_ours($_[0]);
+    print STDERR Anyfpm::Messages::plain($_[0]) if !is_ours($_[0]);
 }
 
 # is_ours tells whether a warning is of what only compiling a script in a sub,

@@ -9,7 +9,10 @@ my (%env, @inc, $inc, @signals, $handlers, $umask);
 my $no_signals = POSIX::SigSet->new;
 
 # begin remembers what the process was started with.
-sub begin { %env = %ENV }
+sub begin {
+    %env = %ENV;
+    $SIG{__WARN__} //= \&Anyfpm::Messages::warning;
+}
 
 # save remembers how the process should be between two requests.
 sub save {
@@ -51,7 +54,8 @@ sub add_environment {
 sub restore {
     alarm 0;
     restore_handlers() if handlers() ne $handlers;
-    @SIG{qw(__WARN__ __DIE__)} = () if defined $SIG{__WARN__} or defined $SIG{__DIE__};
+    $SIG{__WARN__} = \&Anyfpm::Messages::warning if ($SIG{__WARN__} // 0) != \&Anyfpm::Messages::warning;
+    $SIG{__DIE__} = undef if defined $SIG{__DIE__};
     POSIX::sigprocmask(POSIX::SIG_SETMASK(), $no_signals);
     umask $umask;
     @INC = @inc if join("\0", @INC) ne $inc;

@@ -78,7 +78,8 @@ sub request {
     local ($/, $\, $,, $", $;) = ("\n", undef, undef, ' ', "\034");
     local $^W = $script->{warn};
     @INC = @{ $script->{inc} } if $script->{inc};
-    @SIG{qw(__WARN__ __DIE__)} = @$script{qw(warn_hook die_hook)} if $script->{warn_hook} or $script->{die_hook};
+    $SIG{__WARN__} = $script->{warn_hook} if $script->{warn_hook};
+    $SIG{__DIE__}  = $script->{die_hook}  if $script->{die_hook};
     @ARGV = @arguments;
     $^T = time;
     if (defined $script->{data}) {
@@ -108,7 +109,7 @@ sub guard {
     $flags |= Anyfpm::Wire::FAILED;
     $status = ($! + 0 || $? >> 8 || 255) & 0xff;
     no warnings 'utf8';
-    print STDERR $error;
+    print STDERR Anyfpm::Messages::plain($error);
 }
 
 # end_block calls an END block, which sees the exit status in $? and may
