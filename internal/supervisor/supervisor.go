@@ -221,7 +221,7 @@ func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, proc
 		s.resolver = &cgi.Resolver{Stat: stat, Extensions: cfg.LimitExtensions}
 	}
 	if r.Wiring() == runner.Listener {
-		if s.dir, err = sockets.Make(os.TempDir()); err != nil {
+		if s.dir, err = sockets.Make(socketsParent()); err != nil {
 			return nil, fmt.Errorf("cannot make a directory for the workers' sockets: %w", err)
 		}
 	}
@@ -230,6 +230,16 @@ func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, proc
 	s.watchTimer = loop.NewTimer(s.watchOverdue)
 	l.AfterBatch = s.afterBatch
 	return s, nil
+}
+
+// socketsParent is where the directory of the workers' sockets is: with other
+// temporary files, unless that makes a name longer than a socket's may be.
+func socketsParent() string {
+	const longest = len(unix.RawSockaddrUnix{}.Path) - len("/anyfpm-w-4294967295/9999999999.sock\x00")
+	if dir := os.TempDir(); len(dir) <= longest {
+		return dir
+	}
+	return "/tmp"
 }
 
 // Close releases what New took. The loop must have ended.

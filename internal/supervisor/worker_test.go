@@ -92,6 +92,20 @@ func lostWorker(s *Supervisor) *worker {
 	return nil
 }
 
+// Sockets have short names only; a directory for temporary files may be deep.
+func TestDeepTemporaryDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), strings.Repeat("d", 80))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", dir)
+	g := start(t, resident("/usr/bin/php-cgi"))
+	g.ready()
+	if got := g.get(params(g.plain("x.php", "<?php echo 1;"), "REDIRECT_STATUS", "200"), ""); got.body() != "1" {
+		t.Errorf("got %q", got.stdout)
+	}
+}
+
 // A program that runs and cannot be connected to is replaced.
 func TestWorkerThatCannotBeReached(t *testing.T) {
 	cfg := resident("/usr/bin/php-cgi")
