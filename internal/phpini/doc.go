@@ -5,5 +5,5 @@
 // nor a .user.ini changes it. For php-cgi, -d is a default like any other; but
 // a section [PATH=/dir] of an ini file binds every script below /dir. Such a
 // section for each directory of the root, in a directory that PHP_INI_SCAN_DIR
-// adds to the usual ones, covers all scripts.
+// adds to the usual ones, and one for the root itself cover all scripts.
 package phpini

@@ -21,18 +21,22 @@ func binding(values []config.KeyValue) []config.KeyValue {
 	})
 }
 
-// sections appends an ini file that binds values in all of dirs. Of two
-// entries for one key the first counts, as in php-fpm.
+// sections appends an ini file that binds values in all of dirs and in the root
+// itself. Of two entries for one key the first counts, as in php-fpm.
+//
+// PHP finds a section by the name of a directory, and a section that would be
+// called / is left without a name; but an array of that name is the same to it.
 func sections(dst []byte, dirs []string, values []config.KeyValue) []byte {
+	for _, v := range slices.Backward(values) {
+		dst = append(dst, "/["+Quote(v.Key)+"]="+Quote(v.Value)+"\n"...)
+	}
+	if len(dirs) == 0 {
+		dirs = []string{"/."} // PHP does not look for any if there is no section
+	}
 	for _, dir := range dirs {
-		dst = append(dst, "[PATH="...)
-		dst = append(dst, dir...)
-		dst = append(dst, "]\n"...)
+		dst = append(dst, "[PATH="+dir+"]\n"...)
 		for _, v := range slices.Backward(values) {
-			dst = append(dst, v.Key...)
-			dst = append(dst, '=')
-			dst = append(dst, Quote(v.Value)...)
-			dst = append(dst, '\n')
+			dst = append(dst, v.Key+"="+Quote(v.Value)+"\n"...)
 		}
 	}
 	return dst

@@ -4,6 +4,7 @@ package scenario
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -86,6 +87,35 @@ func TestSameWorkerAsPHPFPM(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// php_admin_value binds scripts that are directly in the root as well, which is
+// where those of a chroot are.
+func TestAdminValueInTheRoot(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can write there")
+	}
+	s := suite.Service(staticPHP+"php_admin_value[precision] = 9\nphp_admin_value[precision] = 8\nphp_admin_value[session.name] = a$b \"c\"\n", harness.Current())
+	s.Args = []string{"--php"}
+	d := harness.Start(t, s)
+	script, err := os.CreateTemp("/", "anyfpm-test-*.php")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(script.Name()) })
+	defer script.Close()
+	if err := script.Chmod(0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := script.WriteString("<?php ini_set('precision', '3'); ini_set('session.name', 'x'); echo ini_get('precision'), ' ', ini_get('session.name');"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if res := d.Do(harness.Request{Path: "/x.php", Params: map[string]string{"SCRIPT_FILENAME": script.Name()}}); res.Body != "9 a$bc" {
+			t.Errorf("got %q", res.Body)
+		}
 	}
 }
 
