@@ -20,6 +20,19 @@ type layout struct {
 	lineNumber uint64
 }
 
+// forkGen is the size of a field that 2.5.4 has put before the list of threads.
+const forkGen = 8
+
+// layoutOf is the layout of a version, which is given in its three parts.
+func layoutOf(part []string) (layout, bool) {
+	l, known := layouts[part[0]+"."+part[1]]
+	l = l.here()
+	if part[0] == "2" && part[1] == "5" && part[2] < "4" {
+		l.threads -= forkGen
+	}
+	return l, known
+}
+
 // What has not changed since 2.5 (slowlog/internal/offgen checks it).
 const (
 	ecStack     = 0 // rb_execution_context_t

@@ -14,6 +14,17 @@ func TestUnknownVersion(t *testing.T) {
 	recorded.Refuse(t, Runtime{}, "ruby-3.1.2", "3.1.2\x00", "nix\x00\x00\x00", "ruby nix is not known to this build")
 }
 
+// Of one version the list of threads was moved in the middle.
+func TestLayoutOf(t *testing.T) {
+	last, _ := layoutOf([]string{"2", "5", "9"})
+	for patch, moved := range map[string]uint64{"0": 8, "3": 8, "4": 0} {
+		l, known := layoutOf([]string{"2", "5", patch})
+		if !known || l.threads != last.threads-moved || l.mainThread != last.mainThread {
+			t.Errorf("2.5.%s: %v, %+v", patch, known, l)
+		}
+	}
+}
+
 func TestAddressesInCode(t *testing.T) {
 	const pc = 0x2361b0
 	// rb_thread_main of Debian's Ruby 3.3: endbr64; lea 0x235a25(%rip),%rax; …

@@ -34,11 +34,11 @@ func (Runtime) Open(m *procmem.Memory, o stack.Object) (stack.Sampler, error) {
 	if len(part) != 3 {
 		return nil, &stack.UnsupportedError{Runtime: name, Version: version}
 	}
-	l, known := layouts[part[0]+"."+part[1]]
+	l, known := layoutOf(part)
 	if !known {
 		return nil, &stack.UnsupportedError{Runtime: name, Version: version}
 	}
-	s := &sampler{layout: l.here(), version: version}
+	s := &sampler{layout: l, version: version}
 	major, err1 := strconv.Atoi(part[0])
 	minor, err2 := strconv.Atoi(part[1])
 	if err1 != nil || err2 != nil {
