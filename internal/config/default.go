@@ -47,14 +47,22 @@ func Default(root, httpAddr, fcgiAddr string) *Config {
 
 // DefaultControl is the control socket of the built-in configuration: for root
 // in /run, else in the user's runtime directory or, without one, in a
-// temporary directory.
+// temporary directory; not where its name would be too long for a socket.
 func DefaultControl() string {
+	return controlPath(os.Geteuid(), os.Getenv("XDG_RUNTIME_DIR"), os.TempDir())
+}
+
+func controlPath(uid int, runtimeDir, tempDir string) string {
 	const name = "anyfpm.sock"
-	if os.Geteuid() == 0 {
+	if uid == 0 {
 		return filepath.Join("/run", name)
 	}
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
-		return filepath.Join(dir, name)
+	if path := filepath.Join(runtimeDir, name); runtimeDir != "" && len(path) <= maxSocketPath {
+		return path
 	}
-	return filepath.Join(os.TempDir(), "anyfpm-"+strconv.Itoa(os.Geteuid())+".sock")
+	own := "anyfpm-" + strconv.Itoa(uid) + ".sock"
+	if path := filepath.Join(tempDir, own); len(path) <= maxSocketPath {
+		return path
+	}
+	return filepath.Join("/tmp", own)
 }
