@@ -198,6 +198,28 @@ func TestFailedPool(t *testing.T) {
 	d.ExpectWorks("other")
 }
 
+// The reason why a pool does not start is what is wrong with the module that
+// it should preload.
+func TestReasonOfFailure(t *testing.T) {
+	for language, text := range map[string]string{
+		"python": "raise ValueError('told you')\n",
+		"perl":   "package Broken;\ndie 'told you';\n",
+		"ruby":   "def inner = raise('told you')\ninner\n",
+	} {
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			box := harness.NewSandbox(t, harness.Current())
+			box.File("broken.py", text)
+			box.File("broken.rb", text)
+			box.File("broken.pm", text)
+			d := harness.Launch(t, suite.Service(static(1)+"runner = "+language+"\nrunner.preload[] = broken\nrunner.path[] = "+box.WWW+
+				"\n[other]\npm = static\npm.max_children = 1\n", harness.Current()))
+			d.Log.Expect(`pool www\] workers do not start.* reason="[^"]*told you`)
+			d.ExpectWorks("other")
+		})
+	}
+}
+
 func kill(t *testing.T, pid int, sig syscall.Signal) {
 	t.Helper()
 	if pid <= 1 {

@@ -146,7 +146,8 @@ $once = $settings->{isolation} eq 'fork';
 unshift @INC, grep { length } split /\n/, $settings->{path};
 for my $module (grep { length } split /\n/, $settings->{preload}) {
     die "anyfpm: not the name of a module: $module\n" if $module !~ /\A\w+(?:::\w+)*\z/;
-    require($module =~ s{::}{/}gr . '.pm');
+    next if eval { require($module =~ s{::}{/}gr . '.pm'); 1 };
+    die $@ =~ s{^Compilation failed in require at anyfpm/.*\n\z}{}mr;    # what is wrong comes last
 }
 Anyfpm::Stdio::flush();    # what a module has printed is in no response
 Anyfpm::State::begin();

@@ -9,7 +9,7 @@ module Anyfpm::Main
     Kernel.at_exit { worker&.ending } # the first block given to it, called last
     offer { worker }
     $LOAD_PATH.unshift(*settings["path"].split("\n"))
-    settings["preload"].split("\n").each { |name| require name }
+    settings["preload"].split("\n").each { |name| preload(name) }
     $stdout.flush # what a library has printed is in no response
     if settings["role"] == "zygote"
       wire = Anyfpm::Zygote.new(wire) { |path| Anyfpm::Script.preload(path) }.run
@@ -19,6 +19,16 @@ module Anyfpm::Main
     worker = Anyfpm::Worker.new(wire, once, title)
     worker.run
   end
+
+  # preload loads a library. What is wrong with it comes last.
+  def self.preload(name)
+    require name
+  rescue ScriptError, StandardError => error
+    error.set_backtrace(error.backtrace.reject { |line| line.start_with?("anyfpm/", "-:") })
+    reason = "anyfpm: cannot load #{name}: #{error.message.lines.first&.chomp} (#{error.class})"
+    abort "#{error.full_message(highlight: false, order: :top).chomp}\n#{reason}"
+  end
+  private_class_method :preload
 
   # offer makes what scripts call; the block returns the worker.
   def self.offer
