@@ -10,6 +10,14 @@ import (
 // ready, see checkServing.
 func (s *Supervisor) serve() {
 	s.inquire()
+	if !s.started && (s.alone || s.compat.inquiry == nil) {
+		s.begin()
+	}
+}
+
+// begin starts the first workers. Beside another generation, which needs the
+// processors, one thing is done after the other.
+func (s *Supervisor) begin() {
 	start := s.pool.Start
 	if !s.alone {
 		start = s.pool.StartGradually

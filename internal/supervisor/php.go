@@ -171,7 +171,11 @@ func (q *inquiry) end(facts runner.PHPFacts) {
 		NoFixPathinfo: !facts.FixPathinfo, DiscardPath: facts.DiscardPath, DocRoot: facts.DocRoot,
 		DecodePathInfo: facts.DecodesPathInfo(),
 	}
-	q.s.checkServing()
+	if q.s.started {
+		q.s.checkServing()
+	} else {
+		q.s.begin()
+	}
 }
 
 // warnOfSettings says once that the web server sends settings: php-fpm would
