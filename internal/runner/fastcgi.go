@@ -14,30 +14,26 @@ const requestID = 1
 
 // fastcgiRunner runs a FastCGI program that stays.
 type fastcgiRunner struct {
-	plan Plan
+	plan Plan // without its Path
+	kind config.RunnerKind
 }
 
 func newFastCGI(pool *config.Pool, env []string) (*fastcgiRunner, error) {
 	if len(pool.RunnerCommand) == 0 {
 		return nil, errors.New("runner = fastcgi needs runner.command: the FastCGI program to run")
 	}
-	path, err := findProgram(pool.RunnerCommand[0], pool.Runner)
-	if err != nil {
-		return nil, err
-	}
 	return &fastcgiRunner{Plan{
-		Path: path,
 		Args: pool.RunnerCommand,
 		Env:  env,
 		Dir:  pool.Chdir,
-	}}, nil
+	}, pool.Runner}, nil
 }
 
 // Wiring implements Runner.
 func (*fastcgiRunner) Wiring() Wiring { return Listener }
 
 // Plan implements Runner.
-func (f *fastcgiRunner) Plan(*Request) (Plan, error) { return f.plan, nil }
+func (f *fastcgiRunner) Plan(*Request) (Plan, error) { return locate(f.plan, f.kind) }
 
 // Dialogue implements Runner.
 func (*fastcgiRunner) Dialogue() Dialogue { return &fastcgiDialogue{} }

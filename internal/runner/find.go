@@ -25,6 +25,14 @@ func Check(pool *config.Pool) error {
 	return err
 }
 
+// locate fills in the file of a plan's program. It looks for each start: a pool
+// whose program is missing has failed, and serves when that is there.
+func locate(plan Plan, kind config.RunnerKind) (Plan, error) {
+	var err error
+	plan.Path, err = findProgram(plan.Args[0], kind)
+	return plan, err
+}
+
 // findProgram returns the file of a program: name itself if it has a slash,
 // else the first executable of that name in the usual directories. The pool's
 // environment has no say in it.

@@ -75,7 +75,7 @@ func withoutOwnManager(env []string) []string {
 // Inquiry describes a process that prints what the pool's PHP is like, for
 // [ParsePHPFacts]. It reads its program from descriptor 0.
 func (p *PHP) Inquiry() Plan {
-	plan := p.plan
+	plan, _ := p.Plan(nil) // one without a Path cannot be started
 	plan.Program = []byte(phpInquiry)
 	plan.Env = phpini.Standalone(plan.Env)
 	plan.Args = append(slices.Clone(plan.Args), "-q",

@@ -15,7 +15,8 @@ import (
 // perl, ruby) or for an application (wsgi). With isolation = fork, or modules
 // to share, the process it plans is a zygote.
 type residentRunner struct {
-	plan    Plan
+	plan    Plan // without its Path
+	kind    config.RunnerKind
 	start   resident.Start
 	zygote  bool
 	scripts bool
@@ -36,17 +37,13 @@ func newResident(pool *config.Pool, env []string) (*residentRunner, error) {
 		return nil, errors.New("runner = wsgi needs runner.application: module:callable")
 	}
 	r := &residentRunner{
+		kind:    pool.Runner,
 		zygote:  len(pool.RunnerPreload) > 0,
 		scripts: !application,
 	}
 	once := r.scripts && pool.RunnerIsolation != "persistent"
 	r.zygote = r.zygote || once
-	path, err := findProgram(command[0], pool.Runner)
-	if err != nil {
-		return nil, err
-	}
 	r.plan = Plan{
-		Path:    path,
 		Args:    append(command[:len(command):len(command)], program.Args("anyfpm: pool "+pool.Name)...),
 		Env:     withPath(env),
 		Dir:     pool.Chdir,
@@ -63,7 +60,7 @@ func newResident(pool *config.Pool, env []string) (*residentRunner, error) {
 func (*residentRunner) Wiring() Wiring { return Control }
 
 // Plan implements Runner.
-func (r *residentRunner) Plan(*Request) (Plan, error) { return r.plan, nil }
+func (r *residentRunner) Plan(*Request) (Plan, error) { return locate(r.plan, r.kind) }
 
 // Dialogue implements Runner.
 func (r *residentRunner) Dialogue() Dialogue { return &residentDialogue{runner: r} }

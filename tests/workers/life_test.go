@@ -198,6 +198,34 @@ func TestFailedPool(t *testing.T) {
 	d.ExpectWorks("other")
 }
 
+// A pool whose program is missing has failed like others, and serves when the
+// program is there.
+func TestMissingProgram(t *testing.T) {
+	for kind, settings := range map[string]string{
+		"resident": "runner = python\nrunner.command = {{WWW}}/bin/python\n",
+		"zygote":   "runner = python\nrunner.isolation = fork\nrunner.command = {{WWW}}/bin/python\n",
+	} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			d := harness.Launch(t, suite.Service("[www]\npm = static\npm.max_children = 1\n"+settings+
+				"[other]\npm = static\npm.max_children = 1\n", harness.Current()))
+			d.Log.Expect(`pool www\] workers do not start.* reason="cannot run .*/bin/python: .*no such file`)
+			d.ExpectWorks("other")
+			d.File("pid.py", pidScript)
+			harness.Eventually(t, harness.Patience, func() error {
+				res, err := d.Try(harness.Request{Path: "/pid.py"})
+				if err != nil || res.Status != 503 {
+					return fmt.Errorf("got %d %q, %v, want 503", res.Status, res.Body, err)
+				}
+				return nil
+			})
+			d.Script("bin/python", "#!/bin/sh\nexec /usr/bin/python3 \"$@\"\n")
+			d.Log.Expect(`pool www\] workers start again, the pool serves`)
+			pid(t, d.Get("/pid.py"))
+		})
+	}
+}
+
 // The reason why a pool does not start is what is wrong with the module that
 // it should preload.
 func TestReasonOfFailure(t *testing.T) {
