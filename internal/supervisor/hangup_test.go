@@ -3,6 +3,7 @@ package supervisor
 import (
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -162,4 +163,35 @@ func TestHalfClosedWithinARequest(t *testing.T) {
 		}
 		g.settled()
 	})
+}
+
+// A script whose client has gone gets the whole of a body that had come: it
+// cannot tell a part from all.
+func TestBodyOfAClientThatIsGone(t *testing.T) {
+	for name, memory := range map[string]int64{"in memory": 2 << 20, "in a file": 1000} {
+		t.Run(name, func(t *testing.T) {
+			cfg := defaults()
+			cfg.BodyMemory = memory
+			g := start(t, cfg)
+			fifo, count := g.fifo("fifo"), g.fifo("count")
+			script := g.script("s", "#!/bin/sh\nread x < "+fifo+"\nexec wc -c > "+count+"\n")
+			c := g.dial()
+			if _, err := c.Write(encode(1, 0, params(script), strings.Repeat("x", 1<<20))); err != nil {
+				t.Fatal(err)
+			}
+			gate := g.stuck(fifo)
+			_ = c.Close()
+			g.until("the client is gone", func(s *Supervisor) bool { return len(s.conns) == 0 })
+			g.release(gate)
+			got, err := g.openFIFO(count, os.O_RDONLY)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer got.Close()
+			if n, err := io.ReadAll(got); string(n) != "1048576\n" {
+				t.Errorf("the script got %q bytes, %v", n, err)
+			}
+			g.settled()
+		})
+	}
 }

@@ -225,7 +225,6 @@ func (r *request) clientGone() {
 	case running:
 		r.ended(status.Aborted)
 		r.resp.mute()
-		r.dropInput()
 		r.unheard()
 		r.abandon()
 	case queued:
