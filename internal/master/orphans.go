@@ -2,13 +2,24 @@ package master
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"os"
 	"slices"
 	"sync"
+	"syscall"
+	"time"
 
+	"github.com/anyfpm/anyfpm/internal/config"
 	"github.com/anyfpm/anyfpm/internal/logfile"
 	"github.com/anyfpm/anyfpm/internal/proc"
+)
+
+// How often keepJobs looks, and when again, while another supervisor is ending:
+// no longer than what that leaves may take to be killed.
+const (
+	jobPause = 20 * time.Millisecond
+	jobLooks = int(orphanPatience/jobPause) + 1
 )
 
 // jobs are what PHP scripts left running in the background. php-fpm does not
@@ -50,15 +61,56 @@ func (j *jobs) list() []int {
 
 // keepJobs takes the orphans there are for those of a PHP pool, whose
 // supervisor has just ended, and then calls done on the loop.
+//
+// While a supervisor of another pool is ending, too, nobody can tell whose they
+// are: this waits until it has been cleaned up after. Jobs may be ended with
+// what that has left, but nothing that it has left is taken for a job.
 func (m *Master) keepJobs(done func()) {
-	log := m.log
-	m.aside(func() {
+	m.cleaning++
+	m.lookForJobs(func() {
+		m.cleaning--
+		done()
+		m.checkSuspended()
+	}, jobLooks)
+}
+
+// lookForJobs calls done when the jobs are known, or after so many looks.
+func (m *Master) lookForJobs(done func(), looks int) {
+	others := m.otherThanPHP()
+	m.helpers.Go(func() {
 		pids, err := m.starter.Orphans()
-		if err != nil {
-			log.Error("background jobs of PHP scripts may be ended", "err", err)
+		doubtful := slices.ContainsFunc(others, hasEnded)
+		m.loop.Post(func() {
+			switch {
+			case doubtful && looks > 1:
+				m.after(jobPause, func() { m.lookForJobs(done, looks-1) })
+				return
+			case err != nil || doubtful:
+				m.log.Error("background jobs of PHP scripts may be ended", "err", err)
+			default:
+				m.jobs.add(slices.DeleteFunc(pids, m.wasBorn)...)
+			}
+			done()
+		})
+	})
+}
+
+// otherThanPHP returns the processes of supervisors whose orphans are no jobs,
+// until their end is dealt with.
+func (m *Master) otherThanPHP() (pids []int) {
+	for _, p := range m.allPools() {
+		for _, s := range p.supervisors() {
+			if s.cfg.Runner != config.RunnerPHP && s.pid > 0 {
+				pids = append(pids, s.pid)
+			}
 		}
-		m.jobs.add(slices.DeleteFunc(pids, m.wasBorn)...)
-	}, done)
+	}
+	return pids
+}
+
+// hasEnded says whether a process has ended, reaped or not.
+func hasEnded(pid int) bool {
+	return proc.Ending(pid) || errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 }
 
 // killOrphans ends what dead supervisors left behind, and then calls done on

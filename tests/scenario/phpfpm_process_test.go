@@ -243,6 +243,30 @@ func TestBackgroundJobsOfPHP(t *testing.T) {
 	}
 }
 
+// What a script of another pool has left when its supervisor dies together with
+// one of PHP is no job of PHP, and ends.
+func TestOrphansBesideJobsOfPHP(t *testing.T) {
+	t.Parallel()
+	s := suite.Service(staticPHP+"[cgi]\nrunner = cgi\npm = static\npm.max_children = 1\n", harness.Current())
+	s.Args = []string{"--php"}
+	d := harness.Start(t, s)
+	gate := d.Gate()
+	d.Script("family.sh", fmt.Sprintf("#!/bin/sh\nsh -c 'trap \"\" TERM HUP; read x <%s; : left' &\nwait", gate.Path))
+	out := d.Go(harness.Request{Path: "/family.sh"}, "cgi")
+	d.AwaitProcesses("sh -c trap", 1)
+	supervisors := []int{d.Supervisor("www"), d.Supervisor("cgi")}
+	d.Signal(syscall.SIGSTOP) // so that it hears of both at once
+	for _, pid := range supervisors {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.Signal(syscall.SIGCONT)
+	d.AwaitProcesses("sh -c trap", 0)
+	<-out
+	php(t, d, "<?php echo 1;")
+}
+
 // What a service has in the directory of temporary files and cannot remove when
 // it is killed, the next start removes, and not what a running service has.
 func TestKilledServiceLeavesNoFiles(t *testing.T) {
