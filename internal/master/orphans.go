@@ -65,14 +65,7 @@ func (j *jobs) list() []int {
 // While a supervisor of another pool is ending, too, nobody can tell whose they
 // are: this waits until it has been cleaned up after. Jobs may be ended with
 // what that has left, but nothing that it has left is taken for a job.
-func (m *Master) keepJobs(done func()) {
-	m.cleaning++
-	m.lookForJobs(func() {
-		m.cleaning--
-		done()
-		m.checkSuspended()
-	}, jobLooks)
-}
+func (m *Master) keepJobs(done func()) { m.lookForJobs(m.cleanUp(done), jobLooks) }
 
 // lookForJobs calls done when the jobs are known, or after so many looks.
 func (m *Master) lookForJobs(done func(), looks int) {
@@ -81,13 +74,16 @@ func (m *Master) lookForJobs(done func(), looks int) {
 		pids, err := m.starter.Orphans()
 		doubtful := slices.ContainsFunc(others, hasEnded)
 		m.loop.Post(func() {
-			switch {
-			case doubtful && looks > 1:
+			if doubtful && looks > 1 {
 				m.after(jobPause, func() { m.lookForJobs(done, looks-1) })
 				return
-			case err != nil || doubtful:
+			}
+			if doubtful {
+				err = errors.Join(err, errors.New("the supervisor of another pool does not end"))
+			}
+			if err != nil {
 				m.log.Error("background jobs of PHP scripts may be ended", "err", err)
-			default:
+			} else {
 				m.jobs.add(slices.DeleteFunc(pids, m.wasBorn)...)
 			}
 			done()
@@ -116,27 +112,26 @@ func hasEnded(pid int) bool {
 // killOrphans ends what dead supervisors left behind, and then calls done on
 // the loop.
 func (m *Master) killOrphans(done func()) {
-	log := m.log
-	m.aside(func() {
+	log, done := m.log, m.cleanUp(done)
+	m.helpers.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), orphanPatience)
 		defer cancel()
 		if err := m.starter.KillOrphans(ctx, m.spares); err != nil {
 			log.Error("orphans of a supervisor are left", "err", err)
 		}
-	}, done)
+		m.loop.Post(done)
+	})
 }
 
-// aside calls f on a goroutine of its own and then done on the loop.
-func (m *Master) aside(f, done func()) {
+// cleanUp holds up an exec of another program until cleaned is called, on the
+// loop, which then calls done.
+func (m *Master) cleanUp(done func()) (cleaned func()) {
 	m.cleaning++
-	m.helpers.Go(func() {
-		f()
-		m.loop.Post(func() {
-			m.cleaning--
-			done()
-			m.checkSuspended()
-		})
-	})
+	return func() {
+		m.cleaning--
+		done()
+		m.checkSuspended()
+	}
 }
 
 // killLeftovers makes sure that nothing outlives the service but jobs.
