@@ -56,46 +56,48 @@ func (t *Table) KillFamily(pid int, sig syscall.Signal) error {
 	return nil
 }
 
-// family appends the descendants of pid that are in group. There are none in a
-// /proc that does not list children.
+// family appends the descendants of pid that are in group.
 func (t *Table) family(pid, group int, known []int) []int {
-	tasks := filepath.Join(strconv.Itoa(pid), "task")
-	for _, thread := range t.read(tasks) {
-		for _, name := range bytes.Fields(t.content(filepath.Join(tasks, thread, "children"))) {
-			child, err := strconv.Atoi(string(name))
-			if err != nil || slices.Contains(known, child) {
-				continue
-			}
-			if of, err := unix.Getpgid(child); err == nil && of == group {
-				known = t.family(child, group, append(known, child))
-			}
+	for _, child := range t.childrenOf(pid) {
+		if of, err := unix.Getpgid(child); err == nil && of == group && !slices.Contains(known, child) {
+			known = t.family(child, group, append(known, child))
 		}
 	}
 	return known
 }
 
-// read lists a directory of the table, content reads a file of it; both are
-// empty if it is gone.
-func (t *Table) read(name string) []string {
-	fd, err := unix.Openat(int(t.dir.Fd()), name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+// childrenOf returns the children of a process, none if it is gone or /proc
+// does not list children.
+func (t *Table) childrenOf(pid int) (children []int) {
+	tasks, err := t.open(filepath.Join(strconv.Itoa(pid), "task"))
 	if err != nil {
 		return nil
 	}
-	dir := os.NewFile(uintptr(fd), name)
-	defer func() { _ = dir.Close() }()
-	names, _ := dir.Readdirnames(-1)
-	return names
+	defer func() { _ = tasks.Close() }()
+	threads, _ := tasks.Readdirnames(-1)
+	for _, thread := range threads {
+		list, err := t.open(filepath.Join(tasks.Name(), thread, "children"))
+		if err != nil {
+			continue
+		}
+		text, _ := io.ReadAll(list)
+		_ = list.Close()
+		for _, name := range bytes.Fields(text) {
+			if child, err := strconv.Atoi(string(name)); err == nil {
+				children = append(children, child)
+			}
+		}
+	}
+	return children
 }
 
-func (t *Table) content(name string) []byte {
+// open opens a file or directory of the table; the caller closes it.
+func (t *Table) open(name string) (*os.File, error) {
 	fd, err := unix.Openat(int(t.dir.Fd()), name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil
+		return nil, err
 	}
-	file := os.NewFile(uintptr(fd), name)
-	defer func() { _ = file.Close() }()
-	data, _ := io.ReadAll(file)
-	return data
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 // A Table is the system's table of processes. It goes on to work in a chroot
