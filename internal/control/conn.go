@@ -122,6 +122,15 @@ func (c *Conn) Resume() {
 	_ = c.sock.SetReadDeadline(time.Time{})
 }
 
+// Shutdown ends the connection in both directions, but its descriptor stays
+// until Close: a Send under way returns an error, and a Receive what has come
+// before and then io.EOF. Unlike Close it never waits for the descriptors in
+// messages that nobody has received.
+func (c *Conn) Shutdown() {
+	_ = c.sock.CloseRead() // they fail on one that has ended only
+	_ = c.sock.CloseWrite()
+}
+
 // Close ends the connection; a Send or Receive under way returns an error.
 func (c *Conn) Close() error { return c.sock.Close() }
 
@@ -163,12 +172,12 @@ func (c *Conn) Receive() (Message, []int, error) {
 	var late lateness
 	size, fds, err := c.receiveHeader(&late)
 	if err != nil {
-		closeAll(fds)
+		Discard(fds)
 		return nil, nil, err
 	}
 	m, err := c.receiveBody(size, &late)
 	if err != nil {
-		closeAll(fds)
+		Discard(fds)
 		return nil, nil, err
 	}
 	return m, fds, nil
@@ -275,8 +284,12 @@ func parseRights(oob []byte) ([]int, error) {
 	return fds, nil
 }
 
-func closeAll(fds []int) {
+// Discard closes descriptors that were received. Sockets among them do not
+// linger, whatever the sender wants, but a file on a user's file system may take
+// as long to close as that likes.
+func Discard(fds []int) {
 	for _, fd := range fds {
-		_ = unix.Close(fd) // ours alone and never written to
+		_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{}) // it fails on what is no socket
+		_ = unix.Close(fd)                                                             // ours alone and never written to
 	}
 }

@@ -117,7 +117,7 @@ func TestDescriptorsArriveWithTheirMessage(t *testing.T) {
 			if _, err := unix.Write(fd, []byte("x")); err != nil {
 				t.Error(err)
 			}
-			closeAll(fds)
+			Discard(fds)
 		}
 	}
 	if got, err := io.ReadAll(r); err != nil || string(got) != "x" {

@@ -1,8 +1,6 @@
 package master
 
 import (
-	"golang.org/x/sys/unix"
-
 	"github.com/anyfpm/anyfpm/internal/control"
 )
 
@@ -11,7 +9,7 @@ import (
 // of them.
 type passed struct {
 	list []control.Connection
-	fds  []int
+	fds  []int  // the sender's, until done
 	done func() // the sender may go on
 }
 
@@ -19,7 +17,6 @@ type passed struct {
 // nobody to take them, and the sender with them.
 func (p *pool) passOn(from *supervisor, c passed) {
 	if !from.handing {
-		closeAll(c.fds)
 		c.done()
 		return
 	}
@@ -28,32 +25,22 @@ func (p *pool) passOn(from *supervisor, c passed) {
 }
 
 // passAll hands connections to the current supervisor as soon as that serves,
-// and closes them if the pool goes away.
+// and gives them up if the pool goes away.
 func (p *pool) passAll() {
 	to := p.current
 	switch {
 	case p.state == poolClosing:
 		for _, c := range p.passing {
-			closeAll(c.fds)
 			c.done()
 		}
 	case to != nil && to.state == supervisorReady:
 		for _, c := range p.passing {
 			to.send(outgoing{message: func([]string, []int) (control.Message, []int) {
 				return &control.Connections{List: c.list}, c.fds
-			}, sent: func() {
-				closeAll(c.fds)
-				c.done()
-			}})
+			}, sent: c.done})
 		}
 	default:
 		return
 	}
 	p.passing = nil
-}
-
-func closeAll(fds []int) {
-	for _, fd := range fds {
-		_ = unix.Close(fd) // another process has its own, or nobody wants it
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -39,6 +40,7 @@ type link struct {
 	conn   *control.Conn
 	out    chan outgoing
 	closed chan struct{}
+	users  sync.WaitGroup // goroutines that use conn
 
 	unsent  int  // messages queued or being sent
 	reading bool // a goroutine receives
@@ -84,7 +86,7 @@ func (m *Master) connect(s *supervisor) (*link, error) {
 func (m *Master) newLink(s *supervisor, conn *control.Conn) *link {
 	conn.Limit(messageBase+messagePerWorker*s.cfg.MaxChildren, control.MaxFDs)
 	k := &link{master: m, owner: s, conn: conn, out: make(chan outgoing, queueLength), closed: make(chan struct{})}
-	m.helpers.Go(k.write)
+	k.use(k.write)
 	return k
 }
 
@@ -93,8 +95,21 @@ func (k *link) listen() {
 	if q := k.master.suspension; q != nil && !q.answers {
 		k.conn.Pause()
 	}
+	k.goRead()
+}
+
+func (k *link) goRead() {
 	k.reading = true
-	k.master.helpers.Go(k.read)
+	k.use(k.read)
+}
+
+// use runs f, which uses the connection, on a goroutine.
+func (k *link) use(f func()) {
+	k.users.Add(1)
+	k.master.helpers.Go(func() {
+		defer k.users.Done()
+		f()
+	})
 }
 
 // supervisorEnviron is the environment of a pool's supervisor.
@@ -257,17 +272,37 @@ func (k *link) read() {
 		k.master.loop.Post(func() { k.received(message, fds, func() { close(handled) }) })
 		select {
 		case <-handled:
-		case <-k.closed:
+		case <-k.master.ending.Done():
 			return
 		}
+		k.discard(fds)
 	}
 }
 
-// received acts on a message and calls handled when there may be another.
+// discard closes what came with a message. A supervisor that a script has taken
+// over may send what takes for ever to close. That holds up what it says next,
+// and nobody else.
+func (k *link) discard(fds []int) {
+	if len(fds) == 0 {
+		return
+	}
+	discarded := make(chan struct{})
+	go func() {
+		control.Discard(fds)
+		close(discarded)
+	}()
+	select {
+	case <-discarded:
+	case <-k.closed:
+	}
+}
+
+// received acts on a message and calls handled when there may be another, and
+// its descriptors are of no more use.
 func (k *link) received(message control.Message, fds []int, handled func()) {
 	select {
 	case <-k.closed:
-		closeAll(fds)
+		handled()
 		return
 	default:
 	}
@@ -275,7 +310,6 @@ func (k *link) received(message control.Message, fds []int, handled func()) {
 		k.owner.pool.passOn(k.owner, passed{list.List, fds, handled})
 		return
 	}
-	closeAll(fds)
 	k.owner.handle(message)
 	handled()
 }
@@ -291,10 +325,15 @@ func (k *link) post(f func()) {
 	})
 }
 
-// close ends the connection, once.
+// close ends the connection, once. What a supervisor has sent and nobody has
+// read is closed with it, for which nobody waits; see discard.
 func (k *link) close() {
 	close(k.closed)
-	_ = k.conn.Close() // the process is gone
+	k.conn.Shutdown()
+	go func() {
+		k.users.Wait()
+		_ = k.conn.Close() // the process is gone
+	}()
 }
 
 // hungUp takes the end of the connection, which comes shortly before that of

@@ -314,10 +314,10 @@ func TestReloadOfGlobalDirectives(t *testing.T) {
 	if err := s.reload(cfg); err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(s.path("other.log"))
-	if err != nil || !strings.Contains(string(text), "ready to handle connections") {
-		t.Errorf("the new log has %q, %v", text, err)
-	}
+	s.eventually("the line in the new log", func() bool {
+		text, err := os.ReadFile(s.path("other.log"))
+		return err == nil && strings.Contains(string(text), "ready to handle connections")
+	})
 	if _, err := os.Stat(s.path("other.pid")); err != nil {
 		t.Error(err)
 	}

@@ -151,7 +151,11 @@ func (m *Master) bequeath(path string, image int, returned string) error {
 	e := m.newEstate(returned)
 	e.Image = image
 	var made []int // for the estate
-	defer func() { closeAll(made) }()
+	defer func() {
+		for _, fd := range made {
+			_ = unix.Close(fd) // a duplicate
+		}
+	}()
 	if err := m.collect(e, &made); err != nil {
 		return err
 	}

@@ -218,8 +218,7 @@ func (s *supervisor) whenHeard(f func()) {
 func (s *supervisor) hearOut() {
 	s.conn.Resume()
 	if !s.reading {
-		s.reading = true
-		s.pool.master.helpers.Go(s.read)
+		s.goRead()
 	}
 }
 
