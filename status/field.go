@@ -5,14 +5,16 @@ import (
 	"time"
 )
 
-// php-fpm keeps this much of each string, in bytes.
+// php-fpm keeps this much of each string, in bytes. A page shows no more, so
+// there need be no more in a [Process].
 const (
-	maxPool   = 31
-	maxMethod = 15
-	maxURI    = 127
-	maxQuery  = 511
-	maxUser   = 31
-	maxScript = 255
+	MaxMethod = 15
+	MaxURI    = 127
+	MaxQuery  = 511
+	MaxUser   = 31
+	MaxScript = 255
+
+	maxPool = 31
 )
 
 // A kind says how a field is written.
@@ -76,9 +78,9 @@ func processFields(p *Process, now time.Time) []field {
 	if p.State != Idle {
 		cpu, memory = 0, 0 // the current request's are not known yet
 	}
-	requestURI := orDash(cut(p.RequestURI, maxURI))
+	requestURI := orDash(cut(p.RequestURI, MaxURI))
 	if p.QueryString != "" {
-		requestURI += "?" + cut(p.QueryString, maxQuery)
+		requestURI += "?" + cut(p.QueryString, MaxQuery)
 	}
 	return []field{
 		intField("pid", p.PID),
@@ -87,11 +89,11 @@ func processFields(p *Process, now time.Time) []field {
 		intField("start since", since(now, p.StartTime)),
 		intField("requests", p.Requests),
 		intField("request duration", p.RequestDuration.Microseconds()),
-		clientField("request method", cut(p.RequestMethod, maxMethod)),
+		clientField("request method", cut(p.RequestMethod, MaxMethod)),
 		{name: "request uri", kind: uri, text: requestURI},
 		intField("content length", p.ContentLength),
-		clientField("user", cut(p.User, maxUser)),
-		clientField("script", cut(p.Script, maxScript)),
+		clientField("user", cut(p.User, MaxUser)),
+		clientField("script", cut(p.Script, MaxScript)),
 		floatField("last request cpu", cpu),
 		intField("last request memory", memory),
 	}

@@ -86,3 +86,29 @@ func TestDescriptorThatTakesForEverToClose(t *testing.T) {
 	s.on(func() { old.gone(nil) })
 	s.expectGeneration("www", 1)
 }
+
+// A supervisor that tells of more workers than there can be is not believed.
+func TestSnapshotWithTooManyWorkers(t *testing.T) {
+	tests := map[string]struct {
+		text string
+		want int // workers, or -1 if it is refused
+	}{
+		"none":          {`{"processes":null}`, 0},
+		"empty":         {`{"processes":[]}`, 0},
+		"two":           {`{"processes":[{"pid":1},{"pid":2}]}`, 2},
+		"three":         {`{"processes":[{},{},{}]}`, -1},
+		"in two arrays": {`{"processes":[{},{}],"Processes":[{}]}`, -1},
+		"no array":      {`{"processes":{"pid":1}}`, -1},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			s, err := readSnapshot([]byte(tt.text), 2)
+			if tt.want < 0 && err == nil {
+				t.Errorf("read %d workers", len(s.Processes))
+			}
+			if tt.want >= 0 && (err != nil || len(s.Processes) != tt.want) {
+				t.Errorf("read %+v, %v", s, err)
+			}
+		})
+	}
+}

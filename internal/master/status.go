@@ -1,8 +1,10 @@
 package master
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 
@@ -68,13 +70,56 @@ func (n *snapshots) answer(s *supervisor, a *control.Snapshot) {
 		return
 	}
 	delete(q.waiting, s)
-	var snapshot status.Snapshot
-	if json.Unmarshal(a.Status, &snapshot) == nil {
-		q.answers[s] = &snapshot
+	if snapshot, err := readSnapshot(a.Status, rowsPerChild*s.cfg.MaxChildren); err == nil {
+		q.answers[s] = snapshot
 	}
 	if len(q.waiting) == 0 {
 		n.finish(a.ID)
 	}
+}
+
+// rowsPerChild is how many workers may be in a snapshot for each that the pool
+// may have, with those that start and end beside them.
+const rowsPerChild = 4
+
+// readSnapshot reads the JSON of a snapshot with so many workers at most.
+func readSnapshot(data []byte, most int) (*status.Snapshot, error) {
+	var s struct {
+		status.Snapshot
+		Rows rows `json:"processes"` // in place of the embedded field
+	}
+	s.Rows.most = most
+	if err := json.Unmarshal(data, &s); err != nil {
+		return nil, err
+	}
+	s.Processes = s.Rows.list
+	return &s.Snapshot, nil
+}
+
+// rows are workers that are read one after the other: the shortest text of one
+// takes up a hundred times as much room.
+type rows struct {
+	list []status.Process
+	most int
+}
+
+// UnmarshalJSON reads an array, or null.
+func (r *rows) UnmarshalJSON(data []byte) error {
+	array := json.NewDecoder(bytes.NewReader(data))
+	if _, err := array.Token(); err != nil {
+		return err
+	}
+	for array.More() {
+		if len(r.list) == r.most {
+			return fmt.Errorf("more than %d workers", r.most)
+		}
+		var row status.Process
+		if err := array.Decode(&row); err != nil {
+			return err
+		}
+		r.list = append(r.list, row)
+	}
+	return nil
 }
 
 // forget ends the waiting for a supervisor that is gone.

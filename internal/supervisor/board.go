@@ -24,11 +24,11 @@ type row struct {
 }
 
 func (w *row) remember(r *request) {
-	w.method = append(w.method[:0], r.method()...)
-	w.uri = append(w.uri[:0], r.uri()...)
-	w.query = append(w.query[:0], r.query()...)
-	w.user = append(w.user[:0], r.user()...)
-	w.script = append(w.script[:0], r.script...)
+	w.method = append(w.method[:0], cut(r.method(), status.MaxMethod)...)
+	w.uri = append(w.uri[:0], cut(r.uri(), status.MaxURI)...)
+	w.query = append(w.query[:0], cut(r.query(), status.MaxQuery)...)
+	w.user = append(w.user[:0], cut(r.user(), status.MaxUser)...)
+	w.script = append(w.script[:0], cut(r.script, status.MaxScript)...)
 	w.length = r.length()
 	w.took = r.s.loop.Now() - r.granted
 	w.queued = r.granted - r.arrived
@@ -154,9 +154,12 @@ func (s *Supervisor) process(w pool.WorkerSnapshot, now time.Duration) status.Pr
 	return p
 }
 
+// show cuts what the client has made as long as it likes: the master takes so
+// much for a worker and no more.
 func show(p *status.Process, r *request, now time.Duration) {
-	p.RequestMethod, p.RequestURI, p.QueryString = string(r.method()), string(r.uri()), string(r.query())
-	p.User, p.Script, p.ContentLength = string(r.user()), r.script, r.length()
+	p.RequestMethod, p.RequestURI = string(cut(r.method(), status.MaxMethod)), string(cut(r.uri(), status.MaxURI))
+	p.QueryString, p.User = string(cut(r.query(), status.MaxQuery)), string(cut(r.user(), status.MaxUser))
+	p.Script, p.ContentLength = cut(r.script, status.MaxScript), r.length()
 	p.RequestDuration, p.QueueTime = now-r.granted, r.granted-r.arrived
 }
 
@@ -166,6 +169,9 @@ func (w *row) show(p *status.Process) {
 	p.RequestDuration, p.QueueTime = w.took, w.queued
 	p.LastRequestCPU, p.LastRequestMemory = w.cpu, w.memory
 }
+
+// cut returns at most n bytes of text.
+func cut[T ~string | ~[]byte](text T, n int) T { return text[:min(n, len(text))] }
 
 // stateName is a worker's state in php-fpm's words.
 func stateName(w pool.WorkerState) status.State {

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -186,6 +187,33 @@ func TestLastRequest(t *testing.T) {
 	if snapshot.MemoryPeak < worked.LastRequestMemory {
 		t.Errorf("the peak is %d bytes", snapshot.MemoryPeak)
 	}
+}
+
+// However long the request of a client is, the master is told no more of it than
+// a page shows, while it runs and after that.
+func TestLongRequestInSnapshot(t *testing.T) {
+	cfg := interpreter(config.RunnerPython, "persistent")
+	cfg.MaxChildren = 1
+	g := start(t, cfg)
+	g.ready()
+	gate := g.fifo("gate")
+	script := g.plain("wait.py", "open('"+gate+"').read()\nprint('Content-Type: text/plain\\n\\nfine')\n")
+	long := strings.Repeat("x", 100_000)
+	user := base64.StdEncoding.EncodeToString([]byte(long + ":"))
+	answer := g.begin(params(script, "REQUEST_METHOD", long, "SCRIPT_NAME", long, "QUERY_STRING", long, "HTTP_AUTHORIZATION", "Basic "+user), "")
+	open := g.stuck(gate)
+	check := func(when string) {
+		row := g.snapshot().Processes[0]
+		got := [...]int{len(row.RequestMethod), len(row.RequestURI), len(row.QueryString), len(row.User)}
+		if want := [...]int{status.MaxMethod, status.MaxURI, status.MaxQuery, status.MaxUser}; got != want {
+			t.Errorf("%s: strings of %d bytes, want %d", when, got, want)
+		}
+	}
+	check("while it runs")
+	g.release(open)
+	<-answer
+	g.until("the worker is idle", func(s *Supervisor) bool { return s.busy() == 0 })
+	check("after that")
 }
 
 // The access log tells what a resident worker used.
