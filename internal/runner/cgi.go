@@ -2,6 +2,7 @@ package runner
 
 import (
 	"path/filepath"
+	"strings"
 
 	"github.com/anyfpm/anyfpm/internal/cgi"
 	"github.com/anyfpm/anyfpm/internal/config"
@@ -23,13 +24,17 @@ func newCGI(pool *config.Pool, env []string) *cgiRunner {
 	return &cgiRunner{command: pool.RunnerCommand, dir: pool.Chdir, env: withPath(env)}
 }
 
-func withPath(env []string) []string {
+func withPath(env []string) []string { return withDefault(env, defaultPath) }
+
+// withDefault returns env with an entry more, unless it has one of that name.
+func withDefault(env []string, entry string) []string {
+	name := entry[:strings.IndexByte(entry, '=')+1]
 	for _, e := range env {
-		if len(e) >= 5 && e[:5] == "PATH=" {
+		if strings.HasPrefix(e, name) {
 			return env
 		}
 	}
-	return append(env[:len(env):len(env)], defaultPath)
+	return append(env[:len(env):len(env)], entry)
 }
 
 // Wiring implements Runner.

@@ -4,6 +4,7 @@ package workers
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,6 +96,41 @@ func (s badScript) test(t *testing.T, d *harness.Daemon) {
 	}
 	if res := d.Get("/fine"); res.Body != "fine\n" {
 		t.Errorf("the next script got %d %q, stderr %q", res.Status, res.Body, res.Stderr)
+	}
+}
+
+// A script has the same variables whatever runs it, and so have its children.
+func TestSameEnvironment(t *testing.T) {
+	for language, text := range map[string]string{
+		"python": "#!/usr/bin/python3\nimport os\nprint('Content-Type: text/plain\\n', *sorted(os.environ), sep='\\n', flush=True)\nos.system('env')\n",
+		"perl":   "#!/usr/bin/perl\n$| = 1;\nprint \"Content-Type: text/plain\\n\\n\", map { \"$_\\n\" } sort keys %ENV;\nsystem 'env';\n",
+		"ruby":   "#!/usr/bin/ruby\n$stdout.sync = true\nputs 'Content-Type: text/plain', '', ENV.keys.sort\nsystem 'env'\n",
+	} {
+		for _, extra := range []string{"", "env[LD_BIND_NOW] = 1\n"} {
+			t.Run(strings.TrimSpace(language+" "+extra), func(t *testing.T) {
+				t.Parallel()
+				names := func(directives string) string {
+					d := suite.Start(t, static(1)+directives+extra)
+					d.Script("x", text)
+					var names []string
+					for line := range strings.Lines(d.Get("/x").Body) {
+						name, _, _ := strings.Cut(strings.TrimSpace(line), "=")
+						names = append(names, name)
+					}
+					slices.Sort(names)
+					return strings.Join(names, " ")
+				}
+				want := names("runner = cgi\n")
+				if strings.Count(want, "SCRIPT_FILENAME") != 2 {
+					t.Fatalf("cgi: %s", want)
+				}
+				for _, isolation := range []string{"fork", "persistent"} {
+					if got := names("runner = " + language + "\nrunner.isolation = " + isolation + "\n"); got != want {
+						t.Errorf("%s: %s\ncgi: %s", isolation, got, want)
+					}
+				}
+			})
+		}
 	}
 }
 
