@@ -12,6 +12,7 @@ sub run {
     pipe my $wakeup, my $wakeup_end or die "anyfpm: cannot make a pipe: $!\n";
     binmode $_ for $wakeup, $wakeup_end;
     local $SIG{CHLD} = sub { syswrite $wakeup_end, '.' };
+    make_room();
     Anyfpm::Wire::hello(0);
     while (1) {
         my $ready = '';
@@ -26,8 +27,20 @@ sub run {
         }
         my ($type, $content) = Anyfpm::Wire::receive();
         return if $type eq 'F' and spawn();
-        $compile->($content =~ s/\0\z//r) if $type eq 'C';
+        next if $type ne 'C';
+        $compile->($content =~ s/\0\z//r);
+        make_room();
     }
+}
+
+# make_room has perl's table of all hash keys grow now if it is nearly full. It
+# would do so in each child else, which then copies every page with a key. They
+# are freed in an order that has the next ones lie side by side again.
+sub make_room {
+    my %keys;
+    my @names = map {"anyfpm $_"} 1 .. 300;
+    $keys{$_} = undef for @names;
+    delete $keys{$_} for reverse @names;
 }
 
 sub reap {
