@@ -5,6 +5,7 @@ package scenario
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -53,26 +54,31 @@ func TestSignalStorms(t *testing.T) {
 }
 
 // QUIT at any moment of a reload, in place or by another program, ends the
-// service in good order. The moments before the exec and after it have tests
-// of their own times: in the few milliseconds in which a new program is not its
-// own master yet, QUIT acts at once (docs/reload.md).
+// service in good order. Of the latter's moments one is in the rehearsal, the
+// others are after the exec: in the few milliseconds in which a new program is
+// not its own master yet, QUIT acts at once (docs/reload.md).
 func TestQuitDuringReload(t *testing.T) {
 	t.Parallel()
 	const moments = 26
 	for n := range min(*storms*2, 2*moments) {
 		delay := time.Duration(n*(2*moments)/min(*storms*2, 2*moments)/2) * time.Millisecond
 		d := install(t, oneWorker, harness.Current())
-		replaced := n%2 == 1
-		if replaced {
+		switch n % 4 {
+		case 1:
+			begun := d.program + ".begun"
+			d.replace([]byte("#!/bin/sh\ntouch "+begun+"\nexec sleep 1000\n"), 0o755)
+			d.Signal(syscall.SIGUSR2)
+			harness.Eventually(t, harness.Patience, func() error {
+				_, err := os.Stat(begun)
+				return err
+			})
+		case 3:
 			d.upgrade()
-		}
-		d.Signal(syscall.SIGUSR2)
-		switch {
-		case replaced && n%4 == 1: // during the rehearsal
-		case replaced:
+			d.Signal(syscall.SIGUSR2)
 			d.Log.Expect("NOTICE: using inherited socket")
-			fallthrough
+			<-time.After(delay)
 		default:
+			d.Signal(syscall.SIGUSR2)
 			<-time.After(delay)
 		}
 		d.Stop()
