@@ -157,7 +157,8 @@ var globalOwn = group{
 			origin: own,
 			value:  inGlobal(text, func(g *Global) *string { return &g.MetricsListen }),
 			syntax: "address, as for `listen`",
-			about:  "Where Prometheus finds the metrics of all pools, over HTTP.",
+			about: "Where Prometheus finds the metrics of all pools, over HTTP. At most 64 connections are open at a time, " +
+				"so that whoever can connect cannot take the descriptors of the service.",
 		},
 		{
 			name:     "metrics.path",

@@ -2,7 +2,9 @@ package master
 
 import (
 	"net"
+	"net/http"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -110,5 +112,57 @@ func TestSnapshotWithTooManyWorkers(t *testing.T) {
 				t.Errorf("read %+v, %v", s, err)
 			}
 		})
+	}
+}
+
+// Whoever can connect to the metrics cannot take all descriptors of the master,
+// and is served again when there is room.
+func TestTooManyScrapers(t *testing.T) {
+	s := newService(t, "www")
+	s.cfg.Global.MetricsListen = s.path("metrics")
+	s.start()
+	// connect tells whether a request on a new connection is answered.
+	connect := func() (*conn, bool) {
+		t.Helper()
+		c := s.dial("metrics")
+		_, err := c.ask("GET /none HTTP/1.1\r\nHost: x\r\n\r")
+		return c, err == nil
+	}
+	var last *conn
+	for n := range maxConnections {
+		c, answered := connect()
+		if !answered {
+			t.Fatalf("no answer on connection %d", n)
+		}
+		last = c
+	}
+	if _, answered := connect(); answered {
+		t.Errorf("connection %d is answered", maxConnections)
+	}
+	last.Close()
+	s.eventually("room for another", func() bool {
+		_, answered := connect()
+		return answered
+	})
+}
+
+// deadlines notes those of a connection.
+type deadlines struct {
+	http.ResponseWriter
+	read, write time.Time
+}
+
+func (d *deadlines) SetReadDeadline(t time.Time) error  { d.read = t; return nil }
+func (d *deadlines) SetWriteDeadline(t time.Time) error { d.write = t; return nil }
+
+// A scraper that does not send its body, or does not read the page, goes.
+func TestScrapeDeadlines(t *testing.T) {
+	var got deadlines
+	before := time.Now()
+	inTime(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { got = *w.(*deadlines) })).ServeHTTP(&deadlines{}, nil)
+	for _, end := range []time.Time{got.read, got.write} {
+		if end.Before(before.Add(scrapeTimeout)) || end.After(time.Now().Add(scrapeTimeout)) {
+			t.Errorf("deadlines %v and %v", got.read, got.write)
+		}
 	}
 }

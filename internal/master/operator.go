@@ -3,6 +3,7 @@ package master
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"os"
 	"time"
@@ -92,7 +93,21 @@ func (m *Master) metricsHandler() (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET "+path, h)
-	return mux, nil
+	return inTime(mux), nil
+}
+
+// scrapeTimeout is how long a scrape may take from its header to the last byte
+// of the page.
+const scrapeTimeout = 30 * time.Second
+
+// inTime gives up requests of clients that neither send nor take what is due.
+func inTime(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		end := time.Now().Add(scrapeTimeout)
+		control := http.NewResponseController(w)
+		_ = errors.Join(control.SetReadDeadline(end), control.SetWriteDeadline(end)) // the connection has gone
+		h.ServeHTTP(w, r)
+	})
 }
 
 // status asks all pools how they are, from any goroutine.

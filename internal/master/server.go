@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,6 +17,11 @@ import (
 
 const (
 	headerTimeout = 5 * time.Second
+	// idleTimeout is how long a connection may wait for its next request.
+	idleTimeout = 2 * time.Minute
+	// maxConnections is how many a server has at once, so that whoever can
+	// connect cannot take all descriptors of the master. What is beyond is closed.
+	maxConnections = 64
 	// closeTimeout is how long answers under way may take at the end.
 	closeTimeout = time.Second
 )
@@ -27,6 +33,7 @@ type server struct {
 	socket  *listen.Socket
 	address string // and path, to tell a change
 	http    *http.Server
+	open    atomic.Int32 // connections
 	ended   chan struct{}
 }
 
@@ -43,13 +50,27 @@ func serve(socket *listen.Socket, address string, h handler) (*server, error) {
 	}
 	s := &server{
 		socket: socket, address: address, ended: make(chan struct{}),
-		http: &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout},
+		http: &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout},
 	}
+	s.http.ConnState = s.count
 	go func() {
 		defer close(s.ended)
 		_ = s.http.Serve(listener) // it ends with close
 	}()
 	return s, nil
+}
+
+// count keeps within maxConnections.
+func (s *server) count(c net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		if s.open.Add(1) > maxConnections {
+			_ = c.Close() // the server takes it for gone
+		}
+	case http.StateClosed, http.StateHijacked:
+		s.open.Add(-1)
+	case http.StateActive, http.StateIdle:
+	}
 }
 
 // close stops the server once the answers under way are given, or after
