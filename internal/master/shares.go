@@ -60,12 +60,14 @@ func (h *shares) remove(s *supervisor) {
 	h.divide()
 }
 
-// update takes what a supervisor has and wants.
+// update takes what a supervisor has and wants, as far as that can be: what it
+// claims is missing elsewhere.
 func (h *shares) update(s *supervisor, u *control.Usage) {
 	if h.max() == 0 || u.Workers < 0 || u.Wanted < 0 {
 		return
 	}
-	s.share.workers, s.share.wanted = u.Workers, min(u.Wanted, s.cfg.MaxChildren)
+	// A worker and the one that is to replace it may both be there.
+	s.share.workers, s.share.wanted = min(u.Workers, 2*s.cfg.MaxChildren), min(u.Wanted, s.cfg.MaxChildren)
 	if need := max(s.share.workers, s.share.wanted); need < s.share.granted {
 		h.grant(s, need)
 	}

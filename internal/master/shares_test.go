@@ -30,6 +30,19 @@ func member(m *Master, p config.Pool) *supervisor {
 	return s
 }
 
+// A supervisor that claims more workers than its pool can have takes nothing
+// from the others.
+func TestImpossibleShare(t *testing.T) {
+	m, _ := sharing(t, 10)
+	liar := member(m, config.Pool{PM: config.Ondemand, MaxChildren: 2})
+	honest := member(m, config.Pool{PM: config.Ondemand, MaxChildren: 8})
+	m.shares.update(liar, &control.Usage{Workers: 1000, Wanted: 1000})
+	m.shares.update(honest, &control.Usage{Workers: 1, Wanted: 6})
+	if honest.share.granted != 6 {
+		t.Errorf("the other pool is granted %d, want 6", honest.share.granted)
+	}
+}
+
 func TestShares(t *testing.T) {
 	m, log := sharing(t, 10)
 	static := member(m, config.Pool{PM: config.Static, MaxChildren: 4})
