@@ -3,8 +3,10 @@ package phpini
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/anyfpm/anyfpm/internal/config"
 	"github.com/anyfpm/anyfpm/internal/scratch"
@@ -49,28 +51,41 @@ func create(chroot string, values []config.KeyValue) (*Dir, error) {
 	}
 	parent := os.TempDir()
 	if chroot != "" {
-		parent = chroot + "/tmp"
-		if _, err := os.Stat(parent); err != nil {
-			parent = chroot
-		}
+		parent = parentIn(chroot)
 	}
 	made, err := kind.Make(parent)
 	if err != nil {
 		return nil, err
 	}
 	d := &Dir{made, strings.TrimPrefix(made.Path, chroot)}
-	if err := d.write(sections(nil, dirs, values)); err != nil {
+	if err := made.Share(fileName, sections(nil, dirs, values)); err != nil {
 		d.Remove()
 		return nil, err
 	}
 	return d, nil
 }
 
-func (d *Dir) write(text []byte) error {
-	if err := os.WriteFile(filepath.Join(d.whole.Path, fileName), text, 0o644); err != nil {
-		return err
+// parentIn is the temporary directory of a chroot, if what is put there stays:
+// if the pool's user owned it, they could put another directory in its place,
+// and unbind what is to bind them. Else it is the root itself, unless nobody can
+// write to that.
+func parentIn(chroot string) string {
+	tmp := chroot + "/tmp"
+	info, err := os.Lstat(tmp)
+	if err != nil || !info.IsDir() {
+		return chroot
 	}
-	return os.Chmod(d.whole.Path, 0o755)
+	if keeps(info) || unix.Access(chroot, unix.W_OK) != nil {
+		return tmp
+	}
+	return chroot
+}
+
+// keeps says that a directory is ours, and that others can neither rename nor
+// remove what we put there.
+func keeps(dir os.FileInfo) bool {
+	st, ok := dir.Sys().(*syscall.Stat_t)
+	return ok && int(st.Uid) == os.Geteuid() && (st.Mode&0o022 == 0 || st.Mode&unix.S_ISVTX != 0)
 }
 
 // topDirs returns the directories of root, as seen from it.

@@ -1,6 +1,7 @@
 package phpini
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -120,6 +121,34 @@ func TestCreateInChroot(t *testing.T) {
 	}
 	if want := "/[\"a\"]=\"b\"\n[PATH=/www]\na=\"b\"\n"; string(text) != want {
 		t.Errorf("got %q, want %q", text, want)
+	}
+}
+
+// The directory is in the chroot's temporary one only if the pool's user can put
+// nothing in its place there.
+func TestParentInChroot(t *testing.T) {
+	for name, test := range map[string]struct {
+		make func(tmp string) error
+		want string
+	}{
+		"none":            {func(string) error { return nil }, ""},
+		"a link":          {func(tmp string) error { return os.Symlink("/tmp", tmp) }, ""},
+		"ours":            {func(tmp string) error { return os.Mkdir(tmp, 0o755) }, "/tmp"},
+		"everybody's":     {func(tmp string) error { return errors.Join(os.Mkdir(tmp, 0o700), os.Chmod(tmp, 0o777)) }, ""},
+		"with sticky bit": {func(tmp string) error { return errors.Join(os.Mkdir(tmp, 0o700), os.Chmod(tmp, 0o777|os.ModeSticky)) }, "/tmp"},
+		"another's":       {func(tmp string) error { return errors.Join(os.Mkdir(tmp, 0o700), os.Chown(tmp, 65534, 65534)) }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			if err := test.make(filepath.Join(root, "tmp")); os.IsPermission(err) {
+				return // only root can give a directory away
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if got := parentIn(root); got != root+test.want {
+				t.Errorf("got %s", got)
+			}
+		})
 	}
 }
 

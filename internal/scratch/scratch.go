@@ -7,6 +7,7 @@ package scratch
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -46,6 +47,31 @@ func (k Kind) Make(parent string) (*Dir, error) {
 			return &Dir{path, -1}, nil
 		}
 	}
+}
+
+// Share makes a file in the directory and lets everybody read it. Where the
+// parent is another's, the name may by now be that of a directory of theirs:
+// nothing is written there, nor through a link.
+func (d *Dir) Share(name string, content []byte) error {
+	fd, err := unix.Open(d.Path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("cannot open %s: %w", d.Path, err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return fmt.Errorf("cannot look at %s: %w", d.Path, err)
+	}
+	if int(st.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s is no longer the directory that was made", d.Path)
+	}
+	made, err := unix.Openat(fd, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return fmt.Errorf("cannot make %s in %s: %w", name, d.Path, err)
+	}
+	file := os.NewFile(uintptr(made), name)
+	_, err = file.Write(content)
+	return errors.Join(err, file.Chmod(0o644), file.Close(), unix.Fchmod(fd, 0o755))
 }
 
 // Adopt returns a directory that another image of this process has made. Another

@@ -1,6 +1,7 @@
 package scratch
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -103,6 +104,66 @@ func TestHoldNothing(t *testing.T) {
 	}
 	if err := Hold(d.Path); !os.IsNotExist(err) {
 		t.Errorf("held when it is gone: %v", err)
+	}
+}
+
+// Everybody can read what is shared, whatever the umask.
+func TestShare(t *testing.T) {
+	defer unix.Umask(unix.Umask(0o077))
+	d := create(t, t.TempDir())
+	if err := d.Share("1.x", []byte("text")); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(d.Path, "1.x")
+	if text, err := os.ReadFile(file); err != nil || string(text) != "text" {
+		t.Errorf("read %q, %v", text, err)
+	}
+	for path, want := range map[string]os.FileMode{d.Path: 0o755, file: 0o644} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v", path, info.Mode(), err)
+		}
+	}
+}
+
+// Whoever owns the parent can put anything in the place of the directory.
+// Nothing of theirs is written to or changed.
+func TestShareInAnothersDirectory(t *testing.T) {
+	for name, replace := range map[string]func(dir, victim string) error{
+		"a link as directory": func(dir, victim string) error { return os.Symlink(filepath.Dir(victim), dir) },
+		"a link as file": func(dir, victim string) error {
+			return errors.Join(os.Mkdir(dir, 0o700), os.Symlink(victim, filepath.Join(dir, "1.x")))
+		},
+		"another's directory": func(dir, _ string) error {
+			return errors.Join(os.Mkdir(dir, 0o700), os.Chown(dir, 65534, 65534))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			victim := filepath.Join(t.TempDir(), "1.x")
+			if err := errors.Join(os.WriteFile(victim, []byte("precious"), 0o600), os.Chmod(filepath.Dir(victim), 0o700)); err != nil {
+				t.Fatal(err)
+			}
+			d := create(t, t.TempDir())
+			if err := os.Remove(d.Path); err != nil {
+				t.Fatal(err)
+			}
+			if err := replace(d.Path, victim); os.IsPermission(err) {
+				return // only root can give a directory away
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if err := d.Share("1.x", []byte("text")); err == nil {
+				t.Error("nothing is wrong")
+			}
+			if text, err := os.ReadFile(victim); err != nil || string(text) != "precious" {
+				t.Errorf("the file has %q, %v", text, err)
+			}
+			if info, err := os.Stat(d.Path); err != nil || info.Mode().Perm() == 0o755 {
+				t.Errorf("the directory has mode %v, %v", info.Mode(), err)
+			}
+			if files, err := os.ReadDir(d.Path); err != nil || len(files) > 1 {
+				t.Errorf("the directory has %v, %v", files, err)
+			}
+		})
 	}
 }
 
