@@ -117,8 +117,7 @@ func (s *Supervisor) notice(a pool.Action) {
 	case pool.PoolFailed:
 		s.poolFailed(a.N)
 	case pool.Recovered:
-		s.log.Info("workers start again, the pool serves")
-		s.failure = ""
+		s.recovered()
 	case pool.MaxChildrenReached:
 		name := "pm.max_children"
 		if s.cfg.PM == "ondemand" {

@@ -70,6 +70,16 @@ func (s *Supervisor) poolFailed(times int) {
 	s.checkServing()
 }
 
+// recovered takes the end of a failure. The master, which was told of it, learns
+// that of the first workers' from checkServing.
+func (s *Supervisor) recovered() {
+	s.log.Info("workers start again, the pool serves")
+	s.failure = ""
+	if s.ready && !s.closing {
+		s.events.Ready()
+	}
+}
+
 // Drain stops accepting, finishes what is under way and then ends the
 // workers and the loop. A connection that was accepted and has not said
 // anything yet is about to. An idle kept one may be, too: it is handed over to

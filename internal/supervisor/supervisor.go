@@ -70,7 +70,8 @@ type silences struct{ firstByte, params, body, withhold time.Duration }
 // Events is what a supervisor has to tell its master. The methods are called
 // on the loop and must not block.
 type Events interface {
-	// Ready: the first workers passed their handshake, connections are accepted.
+	// Ready: the first workers passed their handshake, connections are accepted;
+	// or workers start again after Failed.
 	Ready()
 	// Failed: workers do not start.
 	Failed(reason string)

@@ -226,6 +226,45 @@ func TestMissingProgram(t *testing.T) {
 	}
 }
 
+// A pool that has served can fail, too, and is no failed one any more when its
+// workers start again.
+func TestPoolFailsAfterItHasServed(t *testing.T) {
+	t.Parallel()
+	const interpreter = "#!/bin/sh\nexec /usr/bin/python3 \"$@\"\n"
+	d := harness.Launch(t, suite.Service("[www]\npm = static\npm.max_children = 2\npm.status_path = /status\n"+persistent+
+		"runner.command = {{WWW}}/bin/python\n[other]\npm = static\npm.max_children = 1\n", harness.Current()))
+	d.File("pid.py", pidScript)
+	awaitFailed(t, d, true)
+	for range 2 {
+		d.Script("bin/python", interpreter)
+		awaitFailed(t, d, false)
+		workers := pids(d.AwaitStatus("two idle workers", idle(2)))
+		pid(t, d.Get("/pid.py"))
+		d.Script("bin/python", "#!/bin/sh\nexit 1\n")
+		for _, pid := range workers {
+			kill(t, pid, syscall.SIGKILL)
+		}
+		awaitFailed(t, d, true)
+	}
+}
+
+// awaitFailed waits until the service says of pool www whether it has failed.
+func awaitFailed(t *testing.T, d *harness.Daemon, failed bool) {
+	t.Helper()
+	harness.Eventually(t, harness.Patience, func() error {
+		var service struct {
+			Pools []struct {
+				Failed bool `json:"failed"`
+			} `json:"pools"`
+		}
+		text, _ := d.CLI("status", "--json", "www", "--control", d.Control())
+		if err := json.Unmarshal([]byte(text), &service); err != nil || len(service.Pools) != 1 || service.Pools[0].Failed != failed {
+			return fmt.Errorf("want failed = %v: %v\n%s", failed, err, text)
+		}
+		return nil
+	})
+}
+
 // The reason why a pool does not start is what is wrong with the module that
 // it should preload.
 func TestReasonOfFailure(t *testing.T) {
