@@ -98,7 +98,7 @@ func (s *Supervisor) Drain(replaced, handOver bool) {
 	s.endHTTP = cancel
 	s.httpDraining = len(s.httpDoors)
 	for _, d := range s.httpDoors {
-		d.drain(ctx)
+		d.drain(ctx, replaced)
 	}
 	if s.handing {
 		return // see handOverIdle

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,9 +19,14 @@ import (
 	"github.com/anyfpm/anyfpm/internal/gateway"
 )
 
-// gatewayIdle is how long the gateway keeps a connection to the loop: short,
-// so that an ondemand pool can become quiet.
-const gatewayIdle = 5 * time.Second
+const (
+	// gatewayIdle is how long the gateway keeps a connection to the loop:
+	// short, so that an ondemand pool can become quiet.
+	gatewayIdle = 5 * time.Second
+	// httpGrace is how long a browser's connection may go on after another
+	// generation has taken over. One that is in use brings a request by then.
+	httpGrace = 20 * time.Second
+)
 
 // An httpDoor is a listening HTTP socket of the pool. net/http and the
 // gateway run on goroutines and send what is for a worker to the loop as any
@@ -30,6 +37,9 @@ type httpDoor struct {
 	server   *http.Server
 	backend  *fcgi.Client
 	serving  bool
+	served   chan struct{}  // closed when it accepts no more
+	leaving  atomic.Bool    // each connection ends with its next response
+	open     sync.WaitGroup // connections
 }
 
 // AddHTTPDoor gives the supervisor a listening HTTP socket of the pool, which
@@ -41,7 +51,7 @@ func (s *Supervisor) AddHTTPDoor(fd int, address string) error {
 	if err != nil {
 		return err
 	}
-	d := &httpDoor{s: s, listener: listener}
+	d := &httpDoor{s: s, listener: listener, served: make(chan struct{})}
 	d.backend = &fcgi.Client{Dial: d.dial, IdleTimeout: gatewayIdle}
 	log := s.log.With("http", address)
 	handler, err := gateway.New(gateway.Config{
@@ -57,7 +67,8 @@ func (s *Supervisor) AddHTTPDoor(fd int, address string) error {
 		_ = listener.Close()
 		return err
 	}
-	d.server = gateway.NewServer(handler, log)
+	d.server = gateway.NewServer(d.lastOnes(handler), log)
+	d.server.ConnState = d.count
 	s.httpDoors = append(s.httpDoors, d)
 	return nil
 }
@@ -113,16 +124,61 @@ func (d *httpDoor) resume() {
 	}
 	d.serving = true
 	go func() {
-		if err := d.server.Serve(d.listener); !errors.Is(err, http.ErrServerClosed) {
+		defer close(d.served)
+		if err := d.server.Serve(d.listener); !errors.Is(err, http.ErrServerClosed) && !d.leaving.Load() {
 			d.s.log.Error("the HTTP door is closed", slog.Any("err", err))
 		}
 	}()
 }
 
-// drain stops accepting, lets the requests under way end, and reports to the
-// loop.
-func (d *httpDoor) drain(ctx context.Context) {
+// lastOnes tells the clients of a door that is being left with which response
+// their connection ends.
+func (d *httpDoor) lastOnes(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if d.leaving.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// count counts the open connections, for net/http.
+func (d *httpDoor) count(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		d.open.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		d.open.Done()
+	}
+}
+
+// leave stops accepting and waits for the connections to end. A client may
+// send its next request at any moment, so none is closed under its hands: it is
+// told with the response to that request.
+func (d *httpDoor) leave(ctx context.Context) {
+	d.leaving.Store(true)
+	_ = d.listener.Close()
+	<-d.served // from now on the connections only become fewer
+	gone := make(chan struct{})
 	go func() {
+		d.open.Wait()
+		close(gone)
+	}()
+	select {
+	case <-gone:
+	case <-time.After(httpGrace):
+	case <-ctx.Done():
+	}
+}
+
+// drain stops accepting, lets the requests under way end, and reports to the
+// loop. Another generation may have taken over.
+func (d *httpDoor) drain(ctx context.Context, replaced bool) {
+	replaced = replaced && d.serving
+	go func() {
+		if replaced {
+			d.leave(ctx)
+		}
 		if err := d.server.Shutdown(ctx); err != nil {
 			_ = d.server.Close()
 		}

@@ -4,11 +4,14 @@ package scenario
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -190,6 +193,68 @@ func TestListenProtocolHTTP(t *testing.T) {
 			t.Errorf("got %v", got)
 		}
 	})
+}
+
+// A client that keeps its connection loses no request at a reload: it is told
+// with the next response that the connection ends.
+func TestDoorReload(t *testing.T) {
+	suite.Everybody(t, httpDoor, func(t *testing.T, d *harness.Daemon) {
+		before := d.Supervisor("www")
+		kept := dialHTTP(t, door(t, d))
+		if res, last := kept.get(t, "/works.sh"); res.Status != 200 || last {
+			t.Fatalf("got %v, last: %v", res, last)
+		}
+		if out, code := d.CLI("reload", "--control", d.Control()); code != 0 {
+			t.Fatalf("reload ended with %d: %s", code, out)
+		}
+		if res, last := kept.get(t, "/works.sh"); res.Status != 200 || res.Body != "works" || !last {
+			t.Errorf("after the reload: got %v, last: %v", res, last)
+		}
+		if b, err := kept.ReadByte(); err != io.EOF {
+			t.Errorf("after the last response: %q, %v", b, err)
+		}
+		harness.Eventually(t, harness.Patience, func() error {
+			if slices.ContainsFunc(d.Find("anyfpm: pool www"), func(p harness.Proc) bool { return p.PID == before }) {
+				return errors.New("the generation before is still there")
+			}
+			return nil
+		})
+		if res, last := dialHTTP(t, door(t, d)).get(t, "/works.sh"); res.Status != 200 || last {
+			t.Errorf("the new generation: got %v, last: %v", res, last)
+		}
+	})
+}
+
+// An httpConn is a connection to the door.
+type httpConn struct {
+	net.Conn
+	*bufio.Reader
+}
+
+func dialHTTP(t *testing.T, address string) httpConn {
+	t.Helper()
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if err := c.SetDeadline(time.Now().Add(harness.Patience)); err != nil {
+		t.Fatal(err)
+	}
+	return httpConn{c, bufio.NewReader(c)}
+}
+
+// get returns the response, and whether the connection ends with it.
+func (c httpConn) get(t *testing.T, target string) (res harness.HTTPResponse, last bool) {
+	t.Helper()
+	if _, err := fmt.Fprintf(c.Conn, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", target); err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.ReadResponse(c.Reader, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return harness.ReadHTTP(t, r), r.Close
 }
 
 // The queue and its limits are the same behind the HTTP door.
