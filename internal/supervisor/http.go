@@ -149,6 +149,7 @@ func (d *httpDoor) count(_ net.Conn, state http.ConnState) {
 		d.open.Add(1)
 	case http.StateClosed, http.StateHijacked:
 		d.open.Done()
+	case http.StateActive, http.StateIdle:
 	}
 }
 
