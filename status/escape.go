@@ -6,11 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// appendPlain appends s for a text page: what would end or hide a line, and
-// what is no UTF-8, becomes U+FFFD.
+// appendPlain appends s for a text page: what would end or hide a line, or is a
+// command for a terminal, and what is no UTF-8, becomes U+FFFD.
 func appendPlain(dst []byte, s string) []byte {
 	for _, r := range s {
-		if r < ' ' && r != '\t' || r == 0x7f {
+		if r < ' ' && r != '\t' || r >= 0x7f && r < 0xa0 {
 			r = utf8.RuneError
 		}
 		dst = utf8.AppendRune(dst, r)

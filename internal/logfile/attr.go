@@ -51,7 +51,7 @@ func appendValue(b []byte, v slog.Value) []byte {
 }
 
 func needsQuotes(r rune) bool {
-	return r <= ' ' || r == '"' || r == '=' || r == 0x7f || r == utf8.RuneError
+	return r <= ' ' || r == '"' || r == '=' || isHighControl(r) || r == utf8.RuneError
 }
 
 func errorText(v slog.Value) string {
@@ -79,20 +79,37 @@ func Strerror(errno syscall.Errno) string {
 	return strings.ToUpper(text[:1]) + text[1:] + " (" + strconv.Itoa(int(errno)) + ")"
 }
 
+// isHighControl tells the control characters that are not below the blank. The
+// second half of them, in one character each, are what follows an ESC: terminals
+// obey U+009B as they do ESC [.
+func isHighControl(r rune) bool { return r >= 0x7f && r < 0xa0 }
+
 // appendPrintable appends s with control characters other than tab escaped.
 func appendPrintable(b []byte, s string) []byte {
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		if r == utf8.RuneError && size == 1 {
+			r = rune(s[0]) // as in Latin-1
+		}
+		switch {
+		case r == '\n':
+			b = append(b, `\n`...)
+		case r == '\r':
+			b = append(b, `\r`...)
+		case r < ' ' && r != '\t' || isHighControl(r):
+			b = appendHex(b, s[:size])
+		default:
+			b = append(b, s[:size]...)
+		}
+		s = s[size:]
+	}
+	return b
+}
+
+func appendHex(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '\n':
-			b = append(b, `\n`...)
-		case c == '\r':
-			b = append(b, `\r`...)
-		case c < ' ' && c != '\t' || c == 0x7f:
-			b = append(b, '\\', 'x', hex[c>>4], hex[c&15])
-		default:
-			b = append(b, c)
-		}
+		b = append(b, '\\', 'x', hex[s[i]>>4], hex[s[i]&15])
 	}
 	return b
 }

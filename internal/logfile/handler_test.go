@@ -44,6 +44,7 @@ func TestLine(t *testing.T) {
 		"wrapped error":      {level: LevelError, msg: "m", attrs: []any{"err", fmt.Errorf("cannot go: %w", &fs.PathError{Op: "open", Path: "/x", Err: syscall.EACCES}), "k", 1}, want: "ERROR: m k=1: cannot go: open /x: Permission denied (13)"},
 		"other error":        {level: LevelError, msg: "m", attrs: []any{"err", errors.New("no")}, want: "ERROR: m: no"},
 		"forgery":            {level: LevelNotice, msg: "a\n[now] ERROR: b\x1b", attrs: []any{"k", "c\nd", "pool", "p\r"}, want: `NOTICE: [pool p\r] a\n[now] ERROR: b\x1b k="c\nd"`},
+		"terminal":           {level: LevelNotice, msg: "\u009b31m \x9b31m \x7f é \xe9", attrs: []any{"k", "\u009b"}, want: "NOTICE: \\xc2\\x9b31m \\x9b31m \\x7f é \xe9 k=\"\\u009b\""},
 		"indented":           {level: LevelNotice, msg: "\tpid = undefined", want: "NOTICE: \tpid = undefined"},
 	}
 	for name, tt := range tests {
