@@ -88,7 +88,8 @@ var poolListen = group{
 			value:     inPool(separated(","), func(p *Pool) *[]string { return &p.ListenAllowedClients }),
 			otherwise: "any client",
 			syntax:    "IP addresses, separated by commas without blanks",
-			about:     "Who may connect over TCP. Others are disconnected at once. Unix sockets are not affected.",
+			about: "Who may connect over TCP, to `listen`, `listen.http` and `pm.status_listen` alike. Others are disconnected at once. " +
+				"Unix sockets are not affected.",
 		},
 		{
 			name:     "listen.setfib",

@@ -120,8 +120,7 @@ func (d *door) welcome(fd int) {
 	if d.tcp {
 		peer = peerAddr(fd)
 		if !s.allowed(peer) {
-			s.complainOfClients()
-			s.say(logfile.LevelError, "Connection disallowed: IP address '%s' has been dropped.", peer)
+			s.disallowed(peer)
 			loop.Close(fd)
 			return
 		}
@@ -169,7 +168,7 @@ func addrOf(sa unix.Sockaddr) netip.Addr {
 	}
 }
 
-// allowed applies listen.allowed_clients.
+// allowed applies listen.allowed_clients. It may be called from any goroutine.
 func (s *Supervisor) allowed(peer netip.Addr) bool {
 	if s.cfg.ListenAllowedClients == nil {
 		return true
@@ -193,10 +192,10 @@ func (s *Supervisor) parseClients() {
 	}
 }
 
-// complainOfClients logs what is wrong with listen.allowed_clients in
-// php-fpm's words (fastcgi.c, fcgi_set_allowed_clients), the first time that a
-// client is refused.
-func (s *Supervisor) complainOfClients() {
+// disallowed logs, in php-fpm's words, that a client was refused, and the first
+// time what is wrong with listen.allowed_clients (fastcgi.c,
+// fcgi_set_allowed_clients).
+func (s *Supervisor) disallowed(peer netip.Addr) {
 	for _, entry := range s.badClients {
 		s.say(logfile.LevelError, "Wrong IP address '%s' in listen.allowed_clients", entry)
 	}
@@ -204,4 +203,5 @@ func (s *Supervisor) complainOfClients() {
 		s.say(logfile.LevelError, "There are no allowed addresses")
 	}
 	s.badClients = nil
+	s.say(logfile.LevelError, "Connection disallowed: IP address '%s' has been dropped.", peer)
 }

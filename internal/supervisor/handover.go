@@ -7,7 +7,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/anyfpm/anyfpm/internal/control"
-	"github.com/anyfpm/anyfpm/internal/logfile"
 	"github.com/anyfpm/anyfpm/internal/loop"
 )
 
@@ -90,7 +89,7 @@ func (s *Supervisor) takeConnection(about control.Connection, fd int) bool {
 		return false
 	}
 	if peer.IsValid() && !s.allowed(peer) {
-		s.say(logfile.LevelError, "Connection disallowed: IP address '%s' has been dropped.", peer)
+		s.disallowed(peer)
 		return false
 	}
 	c := s.newConn(fd, peer)

@@ -51,6 +51,9 @@ func (s *Supervisor) AddHTTPDoor(fd int, address string) error {
 	if err != nil {
 		return err
 	}
+	if _, tcp := listener.(*net.TCPListener); tcp {
+		listener = guarded{listener, s}
+	}
 	d := &httpDoor{s: s, listener: listener, served: make(chan struct{})}
 	d.backend = &fcgi.Client{Dial: d.dial, IdleTimeout: gatewayIdle}
 	log := s.log.With("http", address)
@@ -71,6 +74,31 @@ func (s *Supervisor) AddHTTPDoor(fd int, address string) error {
 	d.server.ConnState = d.count
 	s.httpDoors = append(s.httpDoors, d)
 	return nil
+}
+
+// guarded applies listen.allowed_clients to a listener on TCP.
+type guarded struct {
+	net.Listener
+	s *Supervisor
+}
+
+// Accept returns the next connection of a client that is allowed.
+func (g guarded) Accept() (net.Conn, error) {
+	for {
+		conn, err := g.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		peer := noPeer()
+		if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+			peer = a.AddrPort().Addr().Unmap().WithZone("")
+		}
+		if g.s.allowed(peer) {
+			return conn, nil
+		}
+		_ = conn.Close() // nothing was sent
+		g.s.loop.Post(func() { g.s.disallowed(peer) })
+	}
 }
 
 func present(paths ...string) []string {

@@ -42,6 +42,19 @@ func TestAllowedClients(t *testing.T) {
 			d.Log.Expect(`Connection disallowed: IP address '127.0.0.1' has been dropped`)
 		})
 	})
+	t.Run("allowed at the HTTP door", func(t *testing.T) {
+		suite.Everybody(t, httpDoor+"listen.allowed_clients = 127.0.0.1\n", func(t *testing.T, d *harness.Daemon) {
+			if got := browser(t, d)(t, "GET", "/works.sh", "", nil); got.Status != 200 {
+				t.Errorf("got %v", got)
+			}
+		})
+	})
+	t.Run("refused at the HTTP door", func(t *testing.T) {
+		suite.Everybody(t, httpDoor+"listen.allowed_clients = 10.0.0.1\n", func(t *testing.T, d *harness.Daemon) {
+			harness.Dial(t, door(t, d)).ExpectClosed()
+			d.Log.Expect(`Connection disallowed: IP address '127.0.0.1' has been dropped`)
+		})
+	})
 }
 
 // security.limit_extensions refuses others with 403, after the path was
