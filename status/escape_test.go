@@ -6,7 +6,7 @@ import "testing"
 // read.
 func TestPlain(t *testing.T) {
 	for text, want := range map[string]string{
-		"/\x1b[31m\r\n\x7f": "/\ufffd[31m\ufffd\ufffd\ufffd",
+		"/\x1b[31m\r\n\x7f":  "/\ufffd[31m\ufffd\ufffd\ufffd",
 		"/\u009b31m \x9b31m": "/\ufffd31m \ufffd31m",
 		"/caf\u00e9\t\u00a0": "/caf\u00e9\t\u00a0",
 	} {

@@ -84,6 +84,10 @@ func Strerror(errno syscall.Errno) string {
 // obey U+009B as they do ESC [.
 func isHighControl(r rune) bool { return r >= 0x7f && r < 0xa0 }
 
+// Printable returns s with control characters other than tab escaped, as in a
+// line of a log: what others have made gives no commands to a terminal then.
+func Printable(s string) string { return string(appendPrintable(nil, s)) }
+
 // appendPrintable appends s with control characters other than tab escaped.
 func appendPrintable(b []byte, s string) []byte {
 	for len(s) > 0 {

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/anyfpm/anyfpm/internal/control"
+	"github.com/anyfpm/anyfpm/status"
 )
 
 // lingering returns a socket that takes for ever to close: it lingers, and
@@ -165,4 +166,23 @@ func TestScrapeDeadlines(t *testing.T) {
 			t.Errorf("deadlines %v and %v", got.read, got.write)
 		}
 	}
+}
+
+// What a pool says of itself gives no commands to the terminal on which an
+// operator reads it.
+func TestPoolHasNoCommandsForTerminals(t *testing.T) {
+	s := newService(t, "www").start()
+	const reason = "Exception: \x1b]0;title\a\u009b31m"
+	const want = `Exception: \x1b]0;title\x07\xc2\x9b31m`
+	s.on(func() {
+		p := s.master.pools["www"]
+		told := p.snapshot(&status.Snapshot{Failed: true, FailureReason: reason, ProcessManager: reason, Runner: reason})
+		if told.FailureReason != want || told.ProcessManager != string(p.cfg.PM) || told.Runner != string(p.cfg.Runner) {
+			t.Errorf("its status is %+v", told)
+		}
+		p.current.handle(&control.Failed{Reason: reason})
+		if p.failure != want {
+			t.Errorf("it fails because of %q", p.failure)
+		}
+	})
 }

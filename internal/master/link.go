@@ -2,7 +2,6 @@ package master
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -378,10 +377,11 @@ func (s *supervisor) handle(message control.Message) {
 			}
 		}
 	case *control.Failed:
-		s.failure = message.Reason
+		// It ends in what a worker has printed, and operators read it on a terminal.
+		s.failure = logfile.Printable(message.Reason)
 		if s.state == supervisorStarting || s.state == supervisorReady {
 			s.state = supervisorFailing
-			s.pool.supervisorFailed(s, fmt.Errorf("%s", message.Reason))
+			s.pool.supervisorFailed(s, errors.New(s.failure))
 		}
 	case *control.Quiet:
 		if s.state == supervisorReady {

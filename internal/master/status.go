@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/anyfpm/anyfpm/internal/control"
+	"github.com/anyfpm/anyfpm/internal/logfile"
 	"github.com/anyfpm/anyfpm/internal/loop"
 	"github.com/anyfpm/anyfpm/internal/usage"
 	"github.com/anyfpm/anyfpm/status"
@@ -164,6 +165,8 @@ func (p *pool) snapshot(answer *status.Snapshot) status.Snapshot {
 	switch {
 	case answer != nil:
 		s = *answer
+		s.ProcessManager, s.Runner = string(p.cfg.PM), string(p.cfg.Runner)
+		s.FailureReason = logfile.Printable(s.FailureReason)
 	case p.current != nil:
 		p.unreachable++
 		s = status.Snapshot{Unreachable: true}
