@@ -107,6 +107,30 @@ func (r *request) readBody(a *app) ([]byte, error) {
 	}
 }
 
+// locate returns the SCRIPT_NAME, SCRIPT_FILENAME and DOCUMENT_ROOT of a path. The
+// server has another working directory, so what is here is named from the top.
+func (r *request) locate(path string) (name, file, root string) {
+	if r.root != "" {
+		root = absolute(r.root)
+		return filepath.Join("/", path), filepath.Join(root, path), root
+	}
+	if _, err := os.Stat(path); err != nil {
+		return path, path, ""
+	}
+	// A file stands for itself, at the root of its directory.
+	file = absolute(path)
+	root, name = filepath.Split(file)
+	return "/" + name, file, filepath.Clean(root)
+}
+
+// absolute returns a path from the top, or as it is if nobody knows where we are.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
 // parameters are those a web server would send.
 func (r *request) parameters(length int) fcgi.Params {
 	path, query, _ := strings.Cut(r.script, "?")
@@ -117,16 +141,7 @@ func (r *request) parameters(length int) fcgi.Params {
 			method = http.MethodPost
 		}
 	}
-	name, root := path, r.root
-	file := filepath.Join(root, path)
-	if root == "" {
-		// A file stands for itself, at the root of its directory.
-		if _, err := os.Stat(path); err == nil {
-			root = filepath.Dir(path)
-			name = "/" + filepath.Base(path)
-		}
-		file = path
-	}
+	name, file, root := r.locate(path)
 	uri := name
 	if query != "" {
 		uri += "?" + query

@@ -61,6 +61,27 @@ func TestRequestCommand(t *testing.T) {
 	})
 }
 
+// What is named from the working directory is the same for the service, which
+// has another.
+func TestRequestFromHere(t *testing.T) {
+	t.Parallel()
+	d := suite.Start(t, oneWorker)
+	d.Script("sub/env.sh", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n%s %s %s' $SCRIPT_NAME $SCRIPT_FILENAME $DOCUMENT_ROOT")
+	file := filepath.Join(d.WWW, "sub/env.sh")
+	for _, c := range []struct{ args, want string }{
+		{"sub/env.sh", "/env.sh " + file + " " + filepath.Dir(file)},
+		{"sub/env.sh --root .", "/sub/env.sh " + file + " " + d.WWW},
+		{"/env.sh --root sub", "/env.sh " + file + " " + filepath.Dir(file)},
+		{"/sub/env.sh --root " + d.WWW, "/sub/env.sh " + file + " " + d.WWW},
+	} {
+		cmd := exec.Command(suite.Binary, append([]string{"request", d.Address()}, strings.Fields(c.args)...)...)
+		cmd.Dir = d.WWW
+		if out, err := cmd.CombinedOutput(); err != nil || string(out) != c.want {
+			t.Errorf("%s: got %q, %v, want %q", c.args, out, err, c.want)
+		}
+	}
+}
+
 // php-fpm's own flags do what they do there.
 func TestFlagsOfPHPFPM(t *testing.T) {
 	t.Parallel()
