@@ -243,6 +243,40 @@ func TestBackgroundJobsOfPHP(t *testing.T) {
 	}
 }
 
+// A program that takes over knows the jobs there are before it can learn of them:
+// while the supervisor of their pool still has a request, another's dies.
+func TestJobsOfPHPUnderAnotherProgram(t *testing.T) {
+	t.Parallel()
+	s := suite.Service(staticPHP+"[other]\nrunner = cgi\npm = static\npm.max_children = 1\n", harness.Current())
+	s.Args = []string{"--php"}
+	d := installService(t, s)
+	gate := d.Gate()
+	php(t, d.Daemon, fmt.Sprintf(`<?php exec(%q);`, "sh -c 'read job <"+gate.Path+"' >/dev/null 2>&1 &"))
+	d.reload()
+	jobs := d.AwaitProcesses("sh -c read job", 1)
+	d.Script("hold.php", fmt.Sprintf(`<?php exec(%q);`, "sh -c 'read held <"+gate.Path+"; :'"))
+	held := d.Go(harness.Request{Path: "/hold.php"})
+	d.AwaitProcesses("sh -c read held", 1)
+	d.upgrade()
+	d.reload()
+	killed := d.Supervisor("other")
+	if err := syscall.Kill(killed, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	harness.Eventually(t, harness.Patience, func() error {
+		if now := d.Supervisor("other"); now == killed || now == 0 {
+			return fmt.Errorf("the supervisor is %d", now)
+		}
+		return nil
+	})
+	if left := d.Find("sh -c read job"); len(left) != 1 || left[0].PID != jobs[0].PID {
+		t.Errorf("the job was %v and is %v", jobs, left)
+	}
+	gate.Open(2)
+	<-held
+	d.AwaitProcesses("sh -c read job", 0)
+}
+
 // What a script of another pool has left when its supervisor dies together with
 // one of PHP is no job of PHP, and ends.
 func TestOrphansBesideJobsOfPHP(t *testing.T) {

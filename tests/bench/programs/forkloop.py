@@ -1,4 +1,7 @@
-"""What a warm parent that forks, runs imports.py's work and reaps can do: prints forks a second."""
+"""What a parent that forks, runs imports.py's work and reaps can do: prints forks a second.
+
+A second argument, cold, has the parent not do the work itself before.
+"""
 import datetime
 import gc
 import hashlib
@@ -19,7 +22,8 @@ def run():
 
 answers = os.dup(1)
 os.dup2(os.open("/dev/null", os.O_WRONLY), 1)
-run()
+if len(sys.argv) == 2:
+    run()
 gc.collect()
 gc.freeze()
 forks, began = int(sys.argv[1]), time.monotonic()
