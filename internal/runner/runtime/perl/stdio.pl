@@ -40,7 +40,9 @@ sub identity { join ':', (stat STDOUT)[0, 1] }
 # duplicate returns a copy of a descriptor above those that programs use.
 sub duplicate {
     my ($handle) = @_;
-    return fcntl($handle, F_DUPFD_CLOEXEC, 100) || die "anyfpm: cannot duplicate a descriptor: $!\n";
+    return fcntl($handle, F_DUPFD_CLOEXEC, 100)
+        || fcntl($handle, F_DUPFD_CLOEXEC, 10)    # the limit of descriptors is lower
+        || die "anyfpm: cannot duplicate a descriptor: $!\n";
 }
 
 # set_stdin makes descriptor fd standard input.

@@ -69,4 +69,7 @@ def children():
 
 def _duplicate(fd):
     """Return a copy of fd above those that programs use, closed by exec."""
-    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 100)
+    try:
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 100)
+    except OSError:  # the limit of descriptors is lower
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10)
