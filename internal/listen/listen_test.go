@@ -262,6 +262,38 @@ func TestReloadKeepsSockets(t *testing.T) {
 	}
 }
 
+// A socket whose file was removed is opened anew, also where the file system
+// gives the new file the old one's number; the old socket goes when it is not
+// used any more.
+func TestRemovedSocketIsOpenedAnew(t *testing.T) {
+	table, _ := table(t)
+	path := filepath.Join(t.TempDir(), "s.sock")
+	old := open(t, table, Spec{Address: path})
+	if old.Gone() {
+		t.Error("the socket is said to be gone")
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if !old.Gone() {
+		t.Error("the socket is not said to be gone")
+	}
+	s := open(t, table, Spec{Address: path})
+	if s == old || s.Key != path || len(table.Sockets()) != 2 {
+		t.Errorf("got %+v, want another socket beside the old one", s)
+	}
+	table.CloseUnused(func(used *Socket) bool { return used == s })
+	if _, err := unix.FcntlInt(uintptr(old.FD), unix.F_GETFD, 0); err != unix.EBADF {
+		t.Errorf("the old socket is open: %v", err)
+	}
+	if err := dial("unix", path); err != nil {
+		t.Error(err)
+	}
+	if again := open(t, table, Spec{Address: path}); again != s {
+		t.Error("a socket that is there is opened twice")
+	}
+}
+
 func TestAnothersFileIsNotRemoved(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	table, _ := table(t)

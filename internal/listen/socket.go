@@ -53,6 +53,17 @@ func (s *Socket) close() {
 	s.file.remove()
 }
 
+// Gone says that the file of a unix socket was removed, so that nobody can
+// connect any more. A socket that came with the environment from somebody else
+// is never gone.
+func (s *Socket) Gone() bool {
+	if s.file.path == "" {
+		return false
+	}
+	var st unix.Stat_t
+	return unix.Lstat(s.file.path, &st) == unix.ENOENT
+}
+
 func identify(path string) fileID {
 	var st unix.Stat_t
 	if err := unix.Lstat(path, &st); err != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"log/slog"
 	"slices"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -14,7 +15,7 @@ import (
 // concurrent use.
 type Table struct {
 	log       *slog.Logger
-	sockets   map[string]*Socket // by Key
+	sockets   map[string]*Socket // by Key, but see disown
 	inherited []string           // keys of Inherit, until they were mentioned
 }
 
@@ -24,7 +25,7 @@ func NewTable(log *slog.Logger) *Table {
 }
 
 // Open returns the socket for spec: the one the table has at that address, or
-// a new one. Errors have php-fpm's texts.
+// a new one, also in place of one that is gone. Errors have php-fpm's texts.
 func (t *Table) Open(spec Spec) (*Socket, error) {
 	a, err := parse(spec.Address)
 	if err != nil {
@@ -32,10 +33,14 @@ func (t *Table) Open(spec Spec) (*Socket, error) {
 	}
 	if a.path != "" {
 		t.warnOfACL(spec)
-		if s := t.sockets[a.path]; s != nil {
-			return s, t.reuse(s, spec)
+		old := t.sockets[a.path]
+		if old != nil && !old.Gone() {
+			return old, t.reuse(old, spec)
 		}
 		s, err := openUnix(spec)
+		if old != nil && err == nil {
+			t.disown(old)
+		}
 		return t.add(s, err)
 	}
 	addresses, err := resolve(a)
@@ -58,6 +63,14 @@ func (t *Table) add(s *Socket, err error) (*Socket, error) {
 	}
 	t.sockets[s.Key] = s
 	return s, nil
+}
+
+// disown takes a socket that is gone from its address. It stays in the table
+// for those who still accept on it. The file there is another's, which may even
+// have the number that its own had.
+func (t *Table) disown(s *Socket) {
+	s.file = fileID{}
+	t.sockets[s.Key+"\x00"+strconv.Itoa(s.FD)] = s
 }
 
 // warnOfACL says in php-fpm's words (fpm_unix.c, fpm_unix_resolve_socket_permissions)

@@ -7,7 +7,8 @@ import (
 	"github.com/anyfpm/anyfpm/internal/listen"
 )
 
-// adoptGlobal puts the global directives of a new configuration into force.
+// adoptGlobal puts the global directives of a new configuration into force, and
+// makes files of the master again that were removed or, its log, moved away.
 // What cannot be done stays as it was and is in the error; the rest is done.
 func (m *Master) adoptGlobal(cfg *config.Config) error {
 	old, g := m.cfg.Global, &cfg.Global
@@ -20,15 +21,19 @@ func (m *Master) adoptGlobal(cfg *config.Config) error {
 	m.cfg = cfg
 	if logsDiffer(&old, g) {
 		note(m.replaceLog(g))
+	} else {
+		note(m.errors.reopen())
 	}
 	if old.PID != g.PID {
 		removePIDFile(old.PID)
+	}
+	if old.PID != g.PID || pidFileGone(g.PID) {
 		note(writePIDFile(g.PID))
 	}
 	if old.RlimitFiles != g.RlimitFiles || old.RlimitCore != g.RlimitCore {
 		note(m.confine())
 	}
-	note(m.replaceServers(&old, g))
+	note(m.replaceServers(g))
 	m.shares.reset()
 	m.monitor.start()
 	return errors.Join(problems...)
@@ -54,10 +59,7 @@ func (m *Master) replaceLog(g *config.Global) error {
 }
 
 // replaceServers moves the control socket and the metrics to new addresses.
-func (m *Master) replaceServers(old, g *config.Global) error {
-	if old.ControlListen == g.ControlListen && old.MetricsListen == g.MetricsListen && old.MetricsPath == g.MetricsPath {
-		return nil
-	}
+func (m *Master) replaceServers(g *config.Global) error {
 	before := []*server{m.operator, m.metrics}
 	err := m.openServers(g)
 	for _, s := range before {
@@ -69,11 +71,11 @@ func (m *Master) replaceServers(old, g *config.Global) error {
 }
 
 // openServers opens the control socket and the metrics, those that are not
-// open at their addresses yet.
+// open at their addresses yet or can not be reached there any more.
 func (m *Master) openServers(g *config.Global) error {
 	var problems []error
 	open := func(s **server, address, kind string, build func() (handler, error)) {
-		if *s != nil && (*s).address == address+kind {
+		if *s != nil && (*s).address == address+kind && !(*s).socket.Gone() {
 			return
 		}
 		if address == "" {

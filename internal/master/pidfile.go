@@ -53,6 +53,15 @@ func writePIDFile(path string) error {
 	return nil
 }
 
+// pidFileGone says that the file was removed.
+func pidFileGone(path string) bool {
+	if path == "" {
+		return false
+	}
+	_, err := os.Lstat(path)
+	return errors.Is(err, os.ErrNotExist)
+}
+
 // removePIDFile removes the file unless another service has written its own
 // there meanwhile.
 func removePIDFile(path string) {

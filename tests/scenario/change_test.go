@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -72,6 +73,41 @@ func TestPoolsChangeAtReload(t *testing.T) {
 			if out := <-out; out.Err != nil || out.Body != "held" {
 				t.Errorf("a request of before the reload got %q, %v", out.Body, out.Err)
 			}
+		}
+	})
+}
+
+// A reload makes the files of a running service again: its sockets, the pid file
+// and, as php-fpm's does, a log that was moved away. What runs is finished.
+func TestReloadMakesFilesAgain(t *testing.T) {
+	suite.Everybody(t, "[www]\npm = static\npm.max_children = 2\n[idle]\npm = ondemand\npm.max_children = 2\n", func(t *testing.T, d *harness.Daemon) {
+		gate := d.Gate()
+		running := d.Go(harness.Request{Path: "/hold.sh"}, "www")
+		d.AwaitProcesses("hold.sh", 1)
+		files := []string{d.Address("www"), d.Address("idle"), d.Control(), d.PIDFile()}
+		for round := range 2 {
+			for _, name := range files {
+				if err := os.Remove(name); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.Rename(d.Log.Path, fmt.Sprint(d.Log.Path, ".", round)); err != nil {
+				t.Fatal(err)
+			}
+			d.Signal(syscall.SIGUSR2)
+			d.Log.Expect("NOTICE: ready to handle connections")
+			d.ExpectWorks("www")
+			d.ExpectWorks("idle")
+			if out, code := d.CLI("status", "--control", d.Control()); code != 0 {
+				t.Errorf("status ended with %d: %s", code, out)
+			}
+			if pid, err := os.ReadFile(d.PIDFile()); err != nil || string(pid) != strconv.Itoa(d.PID) {
+				t.Errorf("the pid file has %q, %v, want %d", pid, err, d.PID)
+			}
+		}
+		gate.Open(1)
+		if out := <-running; out.Err != nil || out.Body != "held" {
+			t.Errorf("a request of before got %q, %v", out.Body, out.Err)
 		}
 	})
 }
