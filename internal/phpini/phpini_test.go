@@ -165,3 +165,30 @@ func TestCreateNothing(t *testing.T) {
 		d.Remove()
 	}
 }
+
+// Without its file a directory binds nothing, which is noticed.
+func TestHeld(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	pool := &config.Pool{Runner: config.RunnerPHP, PHPAdminValues: []config.KeyValue{{Key: "memory_limit", Value: "99M"}}}
+	d, err := Create(pool, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Remove()
+	held := Hold(d.Path())
+	if err := errors.Join(held.Check(), Hold("").Check()); err != nil {
+		t.Error(err)
+	}
+	if err := os.Remove(filepath.Join(d.Path(), fileName)); err != nil {
+		t.Fatal(err)
+	}
+	if err := held.Check(); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v without the file", err)
+	}
+	if err := errors.Join(os.Remove(d.Path()), os.Mkdir(d.Path(), 0o755), os.WriteFile(filepath.Join(d.Path(), fileName), nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if held.Check() == nil {
+		t.Error("another directory is taken for it")
+	}
+}

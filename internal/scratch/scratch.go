@@ -78,10 +78,21 @@ func (d *Dir) Share(name string, content []byte) error {
 // process must hold it.
 func Adopt(path string) *Dir { return &Dir{path, -1} }
 
-// Hold holds a directory of another process until this one ends, too.
-func Hold(path string) error {
-	_, err := hold(path)
-	return err
+// Hold holds a directory of another process until this one ends, too. Without
+// locks nothing can happen to it, and the error is of no importance.
+func Hold(path string) (*Dir, error) {
+	lock, err := hold(path)
+	return &Dir{path, lock}, err
+}
+
+// Gone says that the directory was removed by somebody else. What has taken its
+// name since is not this one.
+func (d *Dir) Gone() bool {
+	var st unix.Stat_t
+	if d.lock >= 0 && unix.Fstat(d.lock, &st) == nil && st.Nlink == 0 {
+		return true
+	}
+	return unix.Lstat(d.Path, &st) == unix.ENOENT
 }
 
 // hold returns the descriptor that has the lock.

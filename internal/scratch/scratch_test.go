@@ -96,14 +96,36 @@ func TestHoldNothing(t *testing.T) {
 	if err := unix.Flock(fd, unix.LOCK_EX); err != nil {
 		t.Fatal(err)
 	}
-	if err := Hold(d.Path); !os.IsNotExist(err) {
+	if _, err := Hold(d.Path); !os.IsNotExist(err) {
 		t.Errorf("held while it is removed: %v", err)
 	}
 	if err := os.Remove(d.Path); err != nil {
 		t.Fatal(err)
 	}
-	if err := Hold(d.Path); !os.IsNotExist(err) {
+	if _, err := Hold(d.Path); !os.IsNotExist(err) {
 		t.Errorf("held when it is gone: %v", err)
+	}
+}
+
+// A directory that was removed is gone for all who hold it, whatever has its name
+// since, and with locks or without.
+func TestGone(t *testing.T) {
+	d := create(t, t.TempDir())
+	held, err := Hold(d.Path)
+	if err != nil || held.Gone() || d.Gone() {
+		t.Fatalf("held: %v, gone %v, %v", err, held.Gone(), d.Gone())
+	}
+	if err := os.Remove(d.Path); err != nil {
+		t.Fatal(err)
+	}
+	if !d.Gone() || !held.Gone() || !Adopt(d.Path).Gone() {
+		t.Errorf("not gone: %v, %v, %v", !d.Gone(), !held.Gone(), !Adopt(d.Path).Gone())
+	}
+	if err := os.Mkdir(d.Path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if !d.Gone() || !held.Gone() {
+		t.Errorf("another directory is taken for it: %v, %v", !d.Gone(), !held.Gone())
 	}
 }
 

@@ -23,7 +23,6 @@ import (
 	"github.com/anyfpm/anyfpm/internal/loop"
 	"github.com/anyfpm/anyfpm/internal/proc"
 	"github.com/anyfpm/anyfpm/internal/runner"
-	"github.com/anyfpm/anyfpm/internal/scratch"
 	"github.com/anyfpm/anyfpm/internal/usage"
 )
 
@@ -166,11 +165,6 @@ func (s *session) run() error {
 	user, err := s.confine()
 	if err != nil {
 		return err
-	}
-	if pool.PHPScanDir != "" {
-		// The master lets go of it when it executes another version. Without
-		// locks nothing can happen to it.
-		_ = scratch.Hold(pool.PHPScanDir)
 	}
 	run, err := runner.New(pool, environment(pool, user))
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/netip"
-	"os"
 	"syscall"
 	"time"
 
@@ -16,14 +15,12 @@ import (
 	"github.com/anyfpm/anyfpm/internal/config"
 	"github.com/anyfpm/anyfpm/internal/control"
 	"github.com/anyfpm/anyfpm/internal/loop"
+	"github.com/anyfpm/anyfpm/internal/phpini"
 	"github.com/anyfpm/anyfpm/internal/proc"
 	"github.com/anyfpm/anyfpm/internal/runner"
 	"github.com/anyfpm/anyfpm/internal/scratch"
 	"github.com/anyfpm/anyfpm/pool"
 )
-
-// sockets is what a supervisor's directory is on disk.
-var sockets = scratch.Kind{Prefix: "anyfpm-w-", Suffix: ".sock"} //nolint:gochecknoglobals // never changed
 
 const (
 	// scratchSize is how much one read takes at most, of a web server's
@@ -107,6 +104,7 @@ type Supervisor struct {
 	limits     []proc.Limit // of every process of the pool
 	host       *host
 	dir        *scratch.Dir // private directory of the workers' sockets; nil if they have none
+	ini        *phpini.Held // what makes php_admin_value binding; nil for most
 
 	zygote    *zygote // forks the workers; nil without one
 	hasZygote bool
@@ -209,6 +207,7 @@ func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, proc
 		traits:    r.Traits(),
 	}
 	s.spareFiles = s.findSpareFiles()
+	s.ini = phpini.Hold(cfg.PHPScanDir)
 	s.compat.php = cfg.Runner == config.RunnerPHP
 	s.quota.limit = unlimited
 	s.openGauges()
@@ -222,8 +221,8 @@ func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, proc
 		s.resolver = &cgi.Resolver{Stat: stat, Extensions: cfg.LimitExtensions}
 	}
 	if r.Wiring() == runner.Listener {
-		if s.dir, err = sockets.Make(socketsParent()); err != nil {
-			return nil, fmt.Errorf("cannot make a directory for the workers' sockets: %w", err)
+		if s.dir, err = makeSocketsDir(); err != nil {
+			return nil, err
 		}
 	}
 	s.poolTimer = loop.NewTimer(func() { s.perform(s.pool.Tick(s.loop.Now())) })
@@ -231,16 +230,6 @@ func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, proc
 	s.watchTimer = loop.NewTimer(s.watchOverdue)
 	l.AfterBatch = s.afterBatch
 	return s, nil
-}
-
-// socketsParent is where the directory of the workers' sockets is: with other
-// temporary files, unless that makes a name longer than a socket's may be.
-func socketsParent() string {
-	const longest = len(unix.RawSockaddrUnix{}.Path) - len("/anyfpm-w-4294967295/9999999999.sock\x00")
-	if dir := os.TempDir(); len(dir) <= longest {
-		return dir
-	}
-	return "/tmp"
 }
 
 // Close releases what New took. The loop must have ended.

@@ -37,6 +37,9 @@ func (s *Supervisor) startWorker(lease *pool.Worker, purpose pool.Reason) {
 		return
 	}
 	plan, err := s.runner.Plan(nil)
+	if err == nil {
+		err = s.ini.Check()
+	}
 	if err != nil {
 		w.cannotStart(err)
 		return
@@ -76,8 +79,12 @@ func (w *worker) openInterpreter(plan runner.Plan) ([]int, error) {
 // script leaves running can write to them for ever; unless the start before has
 // failed, and what the worker says may be the reason.
 func (w *worker) open() ([]int, error) {
+	dir, err := w.s.socketsDir()
+	if err != nil {
+		return nil, err
+	}
 	w.s.serial++
-	w.socket = filepath.Join(w.s.dir.Path, strconv.FormatUint(w.s.serial, 10)+sockets.Suffix)
+	w.socket = filepath.Join(dir, strconv.FormatUint(w.s.serial, 10)+sockets.Suffix)
 	listener, err := privateListener(w.socket)
 	if err != nil {
 		return nil, err

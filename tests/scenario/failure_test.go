@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/anyfpm/anyfpm/tests/harness"
@@ -125,6 +126,49 @@ func TestUnusableScriptNames(t *testing.T) {
 			d.ExpectWorks()
 		})
 	}
+}
+
+// A pool outlives the removal of its temporary files. Where php_admin_value would
+// not be binding any more no worker starts before a reload.
+func TestTemporaryFilesRemoved(t *testing.T) {
+	const pool = "pm = static\npm.max_children = 1\npm.status_path = /status\nrunner = php\n"
+	suite.Everybody(t, "[www]\n"+pool+"[bound]\n"+pool+"php_admin_value[memory_limit] = 99M\n", func(t *testing.T, d *harness.Daemon) {
+		d.File("limit.php", "<?php ini_set('memory_limit', '77M'); echo ini_get('memory_limit');")
+		expect := func(pool, body string) {
+			t.Helper()
+			if res := d.Get("/limit.php", pool); res.Body != body {
+				t.Errorf("pool %s: got %d %q, stderr %q, want %s", pool, res.Status, res.Body, res.Stderr, body)
+			}
+		}
+		expect("bound", "99M")
+		worker := func(s harness.Status) bool { return len(s.Processes) == 1 && s.Processes[0].State == "Idle" }
+		var workers []int
+		for _, name := range []string{"www", "bound"} {
+			workers = append(workers, d.AwaitStatus("a worker", worker, name).Processes[0].PID)
+		}
+		left, err := filepath.Glob(filepath.Join(d.Tmp, "anyfpm-*"))
+		if err != nil || len(left) != 3 {
+			t.Fatalf("temporary files: %q, %v", left, err)
+		}
+		for _, dir := range left {
+			if err := os.RemoveAll(dir); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, pid := range workers {
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d.Log.Expect(`pool www\] the directory of the workers' sockets was removed`)
+		expect("www", "77M")
+		d.Log.Expect(`pool bound\] cannot start worker: php_admin_value would not be binding`)
+		if out, code := d.CLI("reload", "--control", d.Control()); code != 0 {
+			t.Fatalf("reload ended with %d: %s", code, out)
+		}
+		expect("bound", "99M")
+		expect("www", "77M")
+	})
 }
 
 // A script that vanishes between two requests is missed, and served again
