@@ -1,6 +1,7 @@
 """WSGI applications for wsgi_test.go."""
 
 import os
+import subprocess
 import sys
 import time
 from wsgiref.validate import validator
@@ -424,6 +425,18 @@ def forking_late(environ, start_response):
     if child:
         os.waitpid(child, 0)
     yield b"two\n"
+
+
+def orphaning(environ, start_response):
+    """Has a child that leaves one of its own, and tells whether that is a child of the worker's then."""
+    stdin, end = os.pipe()
+    shell = subprocess.run(["sh", "-c", "cat <&%d >&2 & echo $!" % stdin], pass_fds=[stdin], stdout=subprocess.PIPE)
+    with open("/proc/%d/stat" % int(shell.stdout)) as stat:
+        parent = int(stat.read().rpartition(")")[2].split()[1])
+    os.close(stdin)
+    os.close(end)
+    start_response("200 OK", TEXT)
+    return [b"%r" % (parent == os.getpid())]
 
 
 def validated(name):

@@ -2,7 +2,7 @@
 
 import posix
 
-from anyfpm import wire
+from anyfpm import linux, wire
 from anyfpm.exits import ExitCallbacks
 from anyfpm.modules import Modules
 from anyfpm.program import Scripts, new_main
@@ -13,6 +13,7 @@ from anyfpm.stdio import Streams
 class Persistent(Scripts):
     def attach(self):
         super().attach()
+        linux.adopt_orphans()
         self._exits = ExitCallbacks()
         self._state = State()
         self._modules = Modules()

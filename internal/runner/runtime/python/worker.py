@@ -2,7 +2,7 @@
 
 import sys
 
-from anyfpm import linux, zygote
+from anyfpm import zygote
 from anyfpm.wire import Control
 
 
@@ -28,7 +28,6 @@ def run(make_work):
         zygote.run(control, work)
     work.attach()
     if settings.get("isolation") != "fork":
-        linux.adopt_orphans()
         zygote.freeze()
     control.hello(work.inline)
     while True:
