@@ -110,6 +110,7 @@ var wsgiTests = []wsgiTest{
 	{app: "forking", stdout: ok + "\r\nContent-Length: 7" + sep + "parent\n", stderr: "ZeroDivisionError: division by zero\nwaited for all\n"},
 	{app: "forking_late", stdout: ok + sep + "one\ntwo\n"},
 	{app: "orphaning", stdout: ok + "\r\nContent-Length: 5" + sep + "False"},
+	{app: "spawning", stdout: ok + "\r\nContent-Length: 1" + sep + "0"},
 	{app: "finishing_early", stdout: "Status: 202 Accepted\r\nContent-Type: text/plain" + sep, stderr: "False\nTrue\n"},
 }
 

@@ -1,5 +1,6 @@
 """WSGI applications for wsgi_test.go."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -437,6 +438,15 @@ def orphaning(environ, start_response):
     os.close(end)
     start_response("200 OK", TEXT)
     return [b"%r" % (parent == os.getpid())]
+
+
+def spawning(environ, start_response):
+    """Has a child that multiprocessing starts as a new interpreter."""
+    child = multiprocessing.get_context("spawn").Process(target=os.getpid)
+    child.start()
+    child.join()
+    start_response("200 OK", TEXT)
+    return [b"%d" % child.exitcode]
 
 
 def validated(name):

@@ -7,6 +7,8 @@ if sys.version_info < (3, 8):
 
 import types
 
+del __file__  # '<stdin>': children of multiprocessing would run it
+
 
 def load(name, source):
     """Run source as the module name; its tracebacks name the file anyfpm/NAME.py."""
