@@ -2,6 +2,7 @@
 
 from anyfpm import wire
 from anyfpm.filewrapper import FileWrapper
+from anyfpm.report import report
 
 
 class Response:
@@ -83,9 +84,7 @@ class Response:
                     if self._sent and self._bodyless:
                         break
         finally:
-            close = getattr(result, "close", None)
-            if close is not None:
-                close()
+            _close(result)
         self._end()
 
     def _send_whole(self, parts):
@@ -144,3 +143,13 @@ class Response:
         else:
             self._worker.finish(0, self._head + b"\r\n\r\n")
         return True
+
+
+def _close(result):
+    """Close what the application has returned. The response is the same if that fails."""
+    close = getattr(result, "close", None)
+    if close is not None:
+        try:
+            close()
+        except Exception as error:
+            report(error)
