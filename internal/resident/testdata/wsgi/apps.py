@@ -38,6 +38,41 @@ def too_long_chunks(environ, start_response):
     environ["wsgi.errors"].write("exhausted\n")
 
 
+def too_short(environ, start_response):
+    start_response("200 OK", TEXT + [("Content-Length", "5")])
+    return [b"123"]
+
+
+def too_short_chunks(environ, start_response):
+    start_response("200 OK", TEXT + [("Content-Length", "5")])
+    yield b"1"
+    yield b"23"
+
+
+def too_short_file(environ, start_response):
+    import tempfile
+
+    file = tempfile.TemporaryFile()
+    file.write(b"123")
+    file.seek(0)
+    start_response("200 OK", TEXT + [("Content-Length", "5")])
+    return environ["wsgi.file_wrapper"](file)
+
+
+def too_short_finished(environ, start_response):
+    import anyfpm
+
+    start_response("200 OK", TEXT + [("Content-Length", "5")])
+    yield b"123"
+    anyfpm.finish_request()
+
+
+def elsewhere(environ, start_response):
+    """The web server sends a file."""
+    start_response("200 OK", TEXT + [("X-Accel-Redirect", "/files/a"), ("Content-Length", "5")])
+    return [b""]
+
+
 def empty(environ, start_response):
     start_response("200 OK", TEXT)
     return []
@@ -214,6 +249,16 @@ def file_wrapper(environ, start_response):
 def file_wrapper_length(environ, start_response):
     start_response("200 OK", TEXT + [("Content-Length", "10")])
     return environ["wsgi.file_wrapper"](open(__file__, "rb"), 4)
+
+
+def file_wrapper_late(environ, start_response):
+    import tempfile
+
+    file = tempfile.TemporaryFile()
+    file.write(b"then a file")
+    file.seek(0)
+    start_response("200 OK", TEXT)(b"first, ")
+    return environ["wsgi.file_wrapper"](file)
 
 
 def file_wrapper_memory(environ, start_response):

@@ -40,12 +40,13 @@ class FileWrapper:
         return max(status.st_size - position, 0)
 
     def copy_to(self, fd, size):
-        """Copy size bytes from the file's position to fd; fewer if the file is cut meanwhile."""
+        """Copy size bytes from the file's position to fd, fewer if the file is cut meanwhile. Return how many."""
         source = self.file.fileno()
-        position = self.file.tell()
-        while size > 0:
-            copied = os.sendfile(fd, source, position, size)
+        start = position = self.file.tell()
+        end = start + size
+        while position < end:
+            copied = os.sendfile(fd, source, position, end - position)
             if copied == 0:
-                return
+                break
             position += copied
-            size -= copied
+        return position - start

@@ -98,6 +98,8 @@ class Response:
         if self._sent or self._finished or self._bodyless or len(body) > wire.MAX_TAIL:
             self.write(body)
             self._end()
+        elif 0 < len(body) < self._length:
+            raise _too_short(self._length - len(body))
         else:
             self._worker.end(0, 0, self._head + b"\r\n\r\n" + body[: self._length])
 
@@ -117,13 +119,16 @@ class Response:
         if not self._sent:
             self._sent = True
             wire.write_all(self._worker.stdout, self._head + b"\r\n\r\n")
-        if self._length is not None:
-            size = min(size, self._length)
-        wrapper.copy_to(self._worker.stdout, size)
+        if self._length is None:
+            wrapper.copy_to(self._worker.stdout, size)
+        else:
+            self._length -= wrapper.copy_to(self._worker.stdout, min(size, self._length))
 
     def _end(self):
         if self._head is None:
             raise AssertionError("the application returned without calling start_response")
+        if self._sent and self._length and not self._bodyless and not self._finished:
+            raise _too_short(self._length)
         if self._sent or self._finished:
             self._worker.end(wire.DRAIN_STDOUT, 0)
         else:
@@ -143,6 +148,15 @@ class Response:
         else:
             self._worker.finish(0, self._head + b"\r\n\r\n")
         return True
+
+
+def _too_short(missing):
+    """Return the error of a body that ends early.
+
+    An empty one does not: the web server sends a file in its place, whose
+    length it is, if the header has X-Accel-Redirect or X-Sendfile.
+    """
+    return AssertionError("the body is %d bytes shorter than its Content-Length" % missing)
 
 
 def _close(result):
