@@ -81,6 +81,7 @@ var wsgiTests = []wsgiTest{
 	{app: "status_204_with_body", stdout: "Status: 204 No Content" + sep, invalid: true},
 	{app: "status_304", stdout: "Status: 304 Not Modified\r\nETag: \"1\"" + sep},
 	{app: "headers", stdout: "Status: 302 Found\r\nLocation: /x\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nContent-Type: text/plain\r\nContent-Length: 0" + sep},
+	{app: "status_header", stdout: "Status: 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5" + sep + "found", invalid: true},
 	{app: "errors", stdout: ok + "\r\nContent-Length: 2" + sep + "ok", stderr: "one Ž\ntwo\nthree\nprinted\non stderr\nfrom a child\n"},
 	{app: "file_wrapper_length", stdout: ok + "\r\nContent-Length: 10" + sep + `"""WSGI ap`},
 	{app: "file_wrapper_late", stdout: ok + sep + "first, then a file"},

@@ -227,6 +227,11 @@ def headers(environ, start_response):
     return [b""]
 
 
+def status_header(environ, start_response):
+    start_response("200 OK", [("Status", "404 Not Found")] + TEXT)
+    return [b"found"]
+
+
 def errors(environ, start_response):
     stream = environ["wsgi.errors"]
     stream.write("one Ž\n")

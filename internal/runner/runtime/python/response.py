@@ -33,7 +33,10 @@ class Response:
         no_content = code == "204" or code[0] == "1"
         lines = ["Status: " + status]
         for name, value in headers:
-            if name.lower() == "content-length":
+            lower = name.lower()
+            if lower == "status":
+                continue  # the web server would take it for that of the response
+            if lower == "content-length":
                 if no_content:
                     continue
                 if not value.isascii() or not value.strip(" ").isdigit():
