@@ -27,6 +27,7 @@ const (
 	fakeSilent  = "silent"  // is never ready
 	fakeGarbage = "garbage" // breaks the protocol
 	fakeDeaf    = "deaf"    // does not end when asked to
+	fakeDefects = "defects" // nor is it in its process group
 	fakeQuiet   = "quiet"   // says so whenever it has no connection
 	fakeCrashes = "crashes" // tells of workers that die of SIGSEGV
 )
@@ -82,6 +83,11 @@ func (f *fake) run() error {
 			return err
 		}
 	case fakeSilent:
+	case fakeDefects:
+		group, err := unix.Getpgid(os.Getppid())
+		if err := errors.Join(err, unix.Setpgid(0, group), f.master.Send(&control.Ready{})); err != nil {
+			return err
+		}
 	default:
 		// Ready is the first word: a client that came before it might make us
 		// say Quiet first.
@@ -104,6 +110,8 @@ func (f *fake) run() error {
 	return f.obey()
 }
 
+func (f *fake) deaf() bool { return f.mode == fakeDeaf || f.mode == fakeDefects }
+
 func (f *fake) breakProtocol() error {
 	fd, err := f.master.Dup()
 	if err != nil {
@@ -124,7 +132,7 @@ func (f *fake) obey() error {
 		}
 		switch m := m.(type) {
 		case *control.Drain:
-			if f.mode == fakeDeaf {
+			if f.deaf() {
 				continue
 			}
 			f.mu.Lock()
@@ -140,7 +148,7 @@ func (f *fake) obey() error {
 				os.Exit(0)
 			}()
 		case *control.Stop:
-			if f.mode != fakeDeaf {
+			if !f.deaf() {
 				os.Exit(0)
 			}
 		case *control.SnapshotRequest:

@@ -135,16 +135,20 @@ func TestDrainDelayGoesOnAccepting(t *testing.T) {
 }
 
 func TestDeafSupervisorIsKilled(t *testing.T) {
-	s := newService(t, "www")
-	behave(s.cfg.Pools[0], fakeDeaf)
-	s.start()
-	s.signal(syscall.SIGTERM)
-	s.expectLog("Terminating ...")
-	s.pass(s.master.bounds.grace)
-	if err := s.wait(); err != nil {
-		t.Error(err)
+	for _, mode := range []string{fakeDeaf, fakeDefects} {
+		t.Run(mode, func(t *testing.T) {
+			s := newService(t, "www")
+			behave(s.cfg.Pools[0], mode)
+			s.start()
+			s.signal(syscall.SIGTERM)
+			s.expectLog("Terminating ...")
+			s.pass(s.master.bounds.grace)
+			if err := s.wait(); err != nil {
+				t.Error(err)
+			}
+			s.expectLog("does not end, killing it")
+		})
 	}
-	s.expectLog("does not end, killing it")
 }
 
 func TestCancelledContextIsAQuit(t *testing.T) {

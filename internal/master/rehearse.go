@@ -172,7 +172,7 @@ func (m *Master) witness(ctx context.Context, pid int, out *os.File, exited <-ch
 	go func() {
 		select {
 		case <-ctx.Done():
-			_ = proc.KillGroup(pid, syscall.SIGKILL)
+			_ = proc.KillLeader(pid, syscall.SIGKILL)
 			_ = out.SetReadDeadline(time.Unix(1, 0))
 		case <-ended:
 		}

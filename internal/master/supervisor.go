@@ -270,7 +270,7 @@ func (s *supervisor) kill() {
 	if s.link == nil || s.pid == 0 || s.state == supervisorGone {
 		return
 	}
-	if err := proc.KillGroup(s.pid, syscall.SIGKILL); err != nil {
+	if err := proc.KillLeader(s.pid, syscall.SIGKILL); err != nil {
 		s.pool.log().Error("cannot kill the supervisor", "err", err)
 	}
 }

@@ -38,6 +38,24 @@ func KillGroup(pid int, sig syscall.Signal) error {
 	return nil
 }
 
+// KillLeader sends sig as KillGroup does, and to pid itself if it has left its
+// group for another: nobody gets away so. The caller must know that pid was not
+// reaped yet.
+func KillLeader(pid int, sig syscall.Signal) error {
+	if err := KillGroup(pid, sig); err != nil {
+		return err
+	}
+	// One that goes to and fro may be missed; not so by SIGKILL, of which two are
+	// as good as one.
+	if group, err := unix.Getpgid(pid); err != nil || group == pid && sig != syscall.SIGKILL {
+		return nil
+	}
+	if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("cannot signal process %d: %w", pid, err)
+	}
+	return nil
+}
+
 // KillFamily sends sig to pid and to those of its descendants that are in the
 // process group it leads. What it has left running in the background is none of
 // them: such a process has lost its parent. The caller must know that pid was

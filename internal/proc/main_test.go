@@ -17,6 +17,7 @@ var helpers = map[string]func(){
 	"block":     helpBlock,
 	"describe":  helpDescribe,
 	"breed":     helpBreed,
+	"defect":    helpDefect,
 	"headless":  helpHeadless,
 	"files":     helpFiles,
 	"pdeathsig": helpPdeathsig,

@@ -38,7 +38,7 @@ func Output(spec Spec, limit int64, patience time.Duration) ([]byte, error) {
 	if err = out.SetReadDeadline(time.Now().Add(patience)); err == nil {
 		text, err = io.ReadAll(io.LimitReader(out, limit))
 	}
-	_ = KillGroup(c.pid, syscall.SIGKILL) // it is of no use any more, if it still runs
+	_ = KillLeader(c.pid, syscall.SIGKILL) // it is of no use any more, if it still runs
 	var status syscall.WaitStatus
 	for {
 		if _, again := syscall.Wait4(c.pid, &status, 0, nil); !errors.Is(again, syscall.EINTR) {

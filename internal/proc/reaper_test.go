@@ -183,6 +183,46 @@ func TestAStopIsNoExit(t *testing.T) {
 	}
 }
 
+// helpDefect joins its parent's group and says when it has.
+func helpDefect() {
+	group, err := unix.Getpgid(os.Getppid())
+	if err == nil {
+		err = unix.Setpgid(0, group)
+	}
+	fmt.Println(err)
+	select {}
+}
+
+// A child that has joined another group is signalled all the same.
+func TestKillLeaderThatHasLeft(t *testing.T) {
+	starter, _ := running(t, nil)
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		exits := make(chan Exit, 1)
+		spec := helper("defect")
+		spec.Files = []int{0, int(w.Fd()), 2}
+		spec.Setpgid = true
+		pid, err := starter.Start(spec, func(e Exit) { exits <- e })
+		w.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said, err := bufio.NewReader(r).ReadString('\n'); said != "<nil>\n" {
+			t.Fatalf("it said %q, %v", said, err)
+		}
+		if err := KillLeader(pid, sig); err != nil {
+			t.Fatal(err)
+		}
+		if e := wait(t, exits); e.Status.Signal() != sig {
+			t.Errorf("ended with %v, want %v", e.Status, sig)
+		}
+	}
+}
+
 // helpBreed makes a family: with the argument n it starts two children with
 // n-1, each in its own group, says so and ends or stays.
 func helpBreed() {

@@ -92,7 +92,7 @@ func (q *inquiry) started(pid int, err error) {
 	case err != nil && !q.over:
 		q.fail(err)
 	case err == nil && q.over:
-		_ = proc.KillGroup(pid, syscall.SIGKILL)
+		_ = proc.KillLeader(pid, syscall.SIGKILL)
 	case err == nil:
 		q.pid = pid
 	}
@@ -149,7 +149,7 @@ func (q *inquiry) onExit(proc.Exit) {
 // process goes as soon as it can, even if its program has yet to execute.
 func (q *inquiry) giveUp() {
 	if q.pid != 0 {
-		_ = proc.KillGroup(q.pid, syscall.SIGKILL)
+		_ = proc.KillLeader(q.pid, syscall.SIGKILL)
 	}
 	q.fail(fmt.Errorf("it does not answer within %v", inquiryPatience), q.lines.lastAttr())
 }

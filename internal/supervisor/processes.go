@@ -79,7 +79,7 @@ func (s *Supervisor) signal(pid int, sig syscall.Signal) error {
 	if s.compat.php {
 		return s.procs.table.KillFamily(pid, sig)
 	}
-	return proc.KillGroup(pid, sig)
+	return proc.KillLeader(pid, sig)
 }
 
 // exitLine is php-fpm's line for the end of a child (fpm_children.c,

@@ -326,7 +326,7 @@ func (p *script) kill(sig syscall.Signal) {
 	case p.pid == 0:
 		return
 	}
-	if err := proc.KillGroup(p.pid, sig); err != nil {
+	if err := proc.KillLeader(p.pid, sig); err != nil {
 		p.s.log.Error("cannot stop script", slog.String("script", p.name), slog.Any("err", err))
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/anyfpm/anyfpm/internal/config"
 )
 
 func TestScriptAnswers(t *testing.T) {
@@ -156,6 +158,30 @@ func TestTimeoutKillsGroup(t *testing.T) {
 	g.until("the script was asked to leave", func(s *Supervisor) bool { return s.busy() == 1 && s.snap.Stopping == 1 })
 	g.pass(time.Minute)
 	g.await("the grandchild is gone", ended)
+}
+
+// A script cannot get away from request_terminate_timeout into another process
+// group.
+func TestTimeoutKillsDeserter(t *testing.T) {
+	for name, cfg := range map[string]*config.Pool{
+		"cgi": defaults(), "fork": interpreter(config.RunnerPython, "fork"), "persistent": interpreter(config.RunnerPython, "persistent"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg.TerminateTimeout = time.Hour
+			g := start(t, cfg)
+			g.ready()
+			fifo := g.fifo("alive")
+			script := g.script("s", "#!/usr/bin/python3\nimport os, time\nos.setpgid(0, os.getpgid(os.getppid()))\n"+
+				"alive = open('"+fifo+"', 'w')\ntime.sleep(1000)\n")
+			opened, ended := g.follow(fifo)
+			answer := g.begin(params(script, "REQUEST_METHOD", "POST"), "")
+			g.await("it has left its group", opened)
+			g.pass(time.Hour)
+			<-answer
+			g.pass(time.Minute)
+			g.await("the script is gone", ended)
+		})
+	}
 }
 
 // A client that reads nothing stops the script, not the supervisor's memory.

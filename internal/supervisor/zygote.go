@@ -219,7 +219,7 @@ func (z *zygote) kill(sig syscall.Signal) {
 	if z.pid == 0 || z.gone {
 		return
 	}
-	if err := proc.KillGroup(z.pid, sig); err != nil {
+	if err := proc.KillLeader(z.pid, sig); err != nil {
 		z.s.log.Error("cannot stop zygote", slog.Any("err", err))
 	}
 }
