@@ -108,7 +108,11 @@ func (d *Decoder) eight(p []byte) (raw []byte, used int) {
 // the record means nothing before its content is there.
 func (d *Decoder) open(raw []byte) (Event, error) {
 	h := parseHeader(raw)
-	if h.version != Version1 {
+	switch h.version {
+	case Version1:
+	case versionBreak:
+		return d.fail(&ProtocolError{Reason: ReasonBreak})
+	default:
 		return d.fail(&ProtocolError{Reason: ReasonVersion})
 	}
 	if h.requestID == 0 && h.typ.ofRequest() {

@@ -57,6 +57,13 @@ func AppendUnknownType(dst []byte, typ RecordType) []byte {
 	return append(dst, byte(typ), 0, 0, 0, 0, 0, 0, 0)
 }
 
+// AppendBreak appends what no peer accepts, the header of a record of version
+// 0. It says that what has begun will not be completed, for which FastCGI has
+// no word; the connection is of no use after it.
+func AppendBreak(dst []byte) []byte {
+	return append(dst, versionBreak, 0, 0, 0, 0, 0, 0, 0)
+}
+
 // appendPadded appends one record, padded to a multiple of eight bytes.
 func appendPadded(dst []byte, typ RecordType, id uint16, content []byte) []byte {
 	var zeros [7]byte

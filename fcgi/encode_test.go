@@ -18,6 +18,7 @@ func TestEncoders(t *testing.T) {
 		{"abort", AppendAbort(nil, 0x0203), "01 02 0203 0000 00 00"},
 		{"end", AppendEnd(nil, 1, 0x01020304, StatusOverloaded), "01 03 0001 0008 00 00 01020304 02 000000"},
 		{"unknown type", AppendUnknownType(nil, 12), "01 0b 0000 0008 00 00 0c 00000000000000"},
+		{"break", AppendBreak(nil), "0000000000000000"},
 		{"stream end", AppendStreamEnd(nil, TypeParams, 5), "01 04 0005 0000 00 00"},
 		{"stream", AppendStream(nil, TypeStdout, 1, []byte("abc")), "01 06 0001 0003 05 00 616263 0000000000"},
 		{"stream without padding", AppendStream(nil, TypeStdout, 1, []byte("12345678")), "01 06 0001 0008 00 00 3132333435363738"},

@@ -19,6 +19,9 @@ const (
 	ReasonPair
 	// ReasonBusyRequest: BEGIN_REQUEST names a request that is still open.
 	ReasonBusyRequest
+	// ReasonBreak: a record's version is 0, by which the peer says that what it
+	// has begun will not be completed (see [AppendBreak]).
+	ReasonBreak
 )
 
 // String describes the reason in a few words.
@@ -34,6 +37,8 @@ func (r Reason) String() string {
 		return "name-value pair is longer than its stream"
 	case ReasonBusyRequest:
 		return "request id is in use"
+	case ReasonBreak:
+		return "version 0, by which the peer breaks off"
 	default:
 		return "reason " + strconv.Itoa(int(r))
 	}
@@ -44,7 +49,8 @@ func (r Reason) String() string {
 type ProtocolError struct {
 	Reason Reason
 	// Type and RequestID are those of the record, as far as its header was
-	// understood. They are zero for ReasonVersion and ReasonPair.
+	// understood. They are zero for ReasonVersion, ReasonPair
+	// and ReasonBreak.
 	Type      RecordType
 	RequestID uint16
 }

@@ -14,6 +14,8 @@ const (
 
 	// maxAligned is the largest content that needs no padding.
 	maxAligned = MaxContent &^ 7
+	// versionBreak is no version: see [AppendBreak].
+	versionBreak = 0
 )
 
 // A RecordType says what a record carries.

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -209,6 +210,7 @@ func encode(id uint16, flags uint8, params []string, body string) []byte {
 type reply struct {
 	stdout, stderr string
 	end            *fcgi.EndRequest
+	broken         bool // off, by fcgi.AppendBreak
 }
 
 func (g *rig) dial() net.Conn {
@@ -255,8 +257,14 @@ func decode(t testing.TB, raw []byte) map[uint16]reply {
 	type streams struct{ stdout, stderr bytes.Buffer }
 	collected := map[uint16]*streams{}
 	replies := map[uint16]reply{}
+	broken := false
 	for len(raw) > 0 {
 		ev, n, err := d.Next(raw)
+		var protocol *fcgi.ProtocolError
+		if errors.As(err, &protocol) && protocol.Reason == fcgi.ReasonBreak {
+			broken = true
+			break
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -272,12 +280,12 @@ func decode(t testing.TB, raw []byte) map[uint16]reply {
 		case ev.Kind == fcgi.EventData && ev.Type == fcgi.TypeStderr:
 			s.stderr.Write(ev.Data)
 		case ev.Kind == fcgi.EventEndRequest:
-			replies[ev.RequestID] = reply{s.stdout.String(), s.stderr.String(), &ev.End}
+			replies[ev.RequestID] = reply{stdout: s.stdout.String(), stderr: s.stderr.String(), end: &ev.End}
 			delete(collected, ev.RequestID)
 		}
 	}
 	for id, s := range collected {
-		replies[id] = reply{s.stdout.String(), s.stderr.String(), nil}
+		replies[id] = reply{stdout: s.stdout.String(), stderr: s.stderr.String(), broken: broken}
 	}
 	return replies
 }

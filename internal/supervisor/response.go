@@ -206,13 +206,29 @@ func (r *request) cutOff() {
 		r.resp.mute()
 		r.end(0, fcgi.StatusRequestComplete)
 	default:
-		r.passOn()
+		r.breakOff()
 		r.ended(r.outcome)
 		r.resp.mute()
 		r.leave()
+		c.keep = false
 		c.flush()
-		c.close()
 	}
+}
+
+// breakOff says of a response that it will not be complete. That the connection
+// ends does not say so: without FCGI_KEEP_CONN nginx takes it for the end of
+// the response, and caches that.
+func (r *request) breakOff() {
+	if !r.resp.began {
+		return
+	}
+	text := "anyfpm: the response breaks off"
+	if r.cause != "" {
+		text += ": " + r.cause
+	}
+	r.Stderr([]byte(text + "\n"))
+	r.passOn()
+	r.c.write(fcgi.AppendBreak(r.c.output()))
 }
 
 func (r *request) appendStreamEnds(b []byte) []byte {

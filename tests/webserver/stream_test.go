@@ -118,3 +118,30 @@ func TestBrowserGone(t *testing.T) {
 		})
 	}
 }
+
+// What a script that dies has sent is not the whole response, to the browser
+// and to nginx's cache, also where nginx expects the connection to be closed.
+func TestHalfResponse(t *testing.T) {
+	for name, listen := range map[string]string{"unix": "", "tcp": "listen = 127.0.0.1:{{PORT}}\n"} {
+		t.Run(name, func(t *testing.T) {
+			suite.Everybody(t, pool+listen, func(t *testing.T, d *harness.Daemon) {
+				d.Script("half.sh", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nhead -c \"$QUERY_STRING\" /dev/zero\nkill -KILL $$")
+				for _, location := range []string{"", "fastcgi_buffering off;", "fastcgi_keep_conn on;"} {
+					web := behind(t, d, harness.Site{Location: location})
+					for _, size := range []string{"100", "1000000"} {
+						res, err := harness.Client().Get(string(web.Browser) + "/half.sh?" + size)
+						if err != nil {
+							continue // nginx had not even sent the header
+						}
+						body, err := io.ReadAll(res.Body)
+						_ = res.Body.Close()
+						if err == nil {
+							t.Errorf("%q: %d of %s bytes look whole", location, len(body), size)
+						}
+					}
+					web.Log.Expect(`FastCGI sent in stderr: "anyfpm: the response breaks off`)
+				}
+			})
+		})
+	}
+}
