@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -234,6 +235,19 @@ func (w *worker) endScripts(exit proc.Exit) {
 			l.release()
 		}
 	}
+}
+
+// dismiss ends the connection of an idle worker that speaks the worker protocol
+// and stays, and tells whether this is one. It ends as a program does, then, and
+// not on a signal: its libraries do what they have to do at the end. Package pool
+// has it killed if it does not end.
+func (w *worker) dismiss() bool {
+	if w.s.runner.Wiring() != runner.Control || w.s.traits.Once || len(w.idle) == 0 {
+		return false
+	}
+	w.signal = syscall.SIGTERM // what happens now is not its own doing
+	w.idle[0].close()
+	return true
 }
 
 // leaving waits for the exit of a worker that said it will leave.

@@ -149,6 +149,9 @@ func (s *Supervisor) stop(a pool.Action) {
 		w.kill(sig)
 	case *worker:
 		w.stopped = a.Reason
+		if a.Signal == pool.Quit && w.dismiss() {
+			return
+		}
 		if a.Signal == pool.Term && w.terminate != 0 {
 			sig = w.terminate
 		}

@@ -70,6 +70,40 @@ func TestLongBodiesOfOneWorker(t *testing.T) {
 	}
 }
 
+// What a library does at the end of a program it does at the end of a worker that
+// is replaced.
+func TestEndOfLibraries(t *testing.T) {
+	for kind, tt := range map[config.RunnerKind]struct{ name, library, script string }{
+		config.RunnerPython: {
+			"lib.py", "import atexit\natexit.register(lambda: open('at-end', 'w'))\n",
+			"import lib\nprint('A: b\\n')\n",
+		},
+		config.RunnerPerl: {
+			"Lib.pm", "package Lib;\nEND { open my $file, '>', 'at-end' or die }\n1;\n",
+			"use lib '.';\nuse Lib;\nprint qq(A: b\\n\\n);\n",
+		},
+		config.RunnerRuby: {
+			"lib.rb", "at_exit { File.write('at-end', '') }\n",
+			"require './lib'\nprint %(A: b\\n\\n)\n",
+		},
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			cfg := interpreter(kind, "persistent")
+			cfg.MaxChildren, cfg.MaxRequests = 1, 1
+			g := start(t, cfg)
+			g.ready()
+			library := g.plain(tt.name, tt.library)
+			if got := g.get(params(g.plain("script", tt.script)), ""); !strings.Contains(got.stdout, "A: b") {
+				t.Fatalf("got %q, stderr %q", got.stdout, got.stderr)
+			}
+			g.until("the worker has ended", func(s *Supervisor) bool { return s.exits[exitMaxRequests] == 1 })
+			if _, err := os.Stat(filepath.Join(filepath.Dir(library), "at-end")); err != nil {
+				t.Errorf("the library did nothing: %v", err)
+			}
+		})
+	}
+}
+
 // A script may end its worker's process as it likes, or make it another
 // program: what it printed is the response, and it is not tried again.
 func TestScriptsEndTheirProcess(t *testing.T) {
