@@ -119,7 +119,7 @@ func TestCreateInChroot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "/[\"a\"]=\"b\"\n[PATH=/www]\na=\"b\"\n"; string(text) != want {
+	if want := "/[\"a\"]=\"b\"\n[PATH=/www]\na=\"b\"\n[PATH=/.]\na=\"b\"\n[PATH=/..]\na=\"b\"\n"; string(text) != want {
 		t.Errorf("got %q, want %q", text, want)
 	}
 }

@@ -30,10 +30,8 @@ func sections(dst []byte, dirs []string, values []config.KeyValue) []byte {
 	for _, v := range slices.Backward(values) {
 		dst = append(dst, "/["+Quote(v.Key)+"]="+Quote(v.Value)+"\n"...)
 	}
-	if len(dirs) == 0 {
-		dirs = []string{"/."} // PHP does not look for any if there is no section
-	}
-	for _, dir := range dirs {
+	// PHP compares the path of a script as the client has it, be it /./srv/x.php.
+	for _, dir := range append(slices.Clip(dirs), "/.", "/..") {
 		dst = append(dst, "[PATH="+dir+"]\n"...)
 		for _, v := range slices.Backward(values) {
 			dst = append(dst, v.Key+"="+Quote(v.Value)+"\n"...)

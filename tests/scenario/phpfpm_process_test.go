@@ -91,7 +91,7 @@ func TestSameWorkerAsPHPFPM(t *testing.T) {
 }
 
 // php_admin_value binds scripts that are directly in the root as well, which is
-// where those of a chroot are.
+// where those of a chroot are, by whatever name of the root.
 func TestAdminValueInTheRoot(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
@@ -112,9 +112,9 @@ func TestAdminValueInTheRoot(t *testing.T) {
 	if _, err := script.WriteString("<?php ini_set('precision', '3'); ini_set('session.name', 'x'); echo ini_get('precision'), ' ', ini_get('session.name');"); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 {
-		if res := d.Do(harness.Request{Path: "/x.php", Params: map[string]string{"SCRIPT_FILENAME": script.Name()}}); res.Body != "9 a$bc" {
-			t.Errorf("got %q", res.Body)
+	for _, root := range []string{"", "", "/.", "/./.", "/"} {
+		if res := d.Do(harness.Request{Path: "/x.php", Params: map[string]string{"SCRIPT_FILENAME": root + script.Name()}}); res.Body != "9 a$bc" {
+			t.Errorf("with %q before its name: got %q", root, res.Body)
 		}
 	}
 }
