@@ -41,7 +41,7 @@ var compatDifferences = []difference{
 	{"request_terminate_timeout", "Counts requests only, not idle kept connections. The signal is INT first, because php-cgi finishes its request on TERM: the worker's exit line says `signal 2 (SIGINT)`. Below zero is an error."},
 	{"chroot", "php-cgi and all that it needs must be inside, since workers are executed there. The supervisor is inside too. `pm.max_memory` and stacks need /proc in it."},
 	{"process.priority", "Also for the pool's supervisor."},
-	{"process.dumpable", "About the supervisor. Workers are executed programs, which the kernel makes dumpable again in any case."},
+	{"process.dumpable", "About the supervisor, of which a script can take hold then. Workers are executed programs, which the kernel makes dumpable again in any case."},
 	{"apparmor_hat", "The supervisor's thread that starts the workers changes into the hat."},
 	{"catch_workers_output", "A last line without newline is an entry of its own at the end of its request; php-fpm joins it with what the worker says next. With a log_level above warning php-fpm leaves the final quotation mark of a decorated line."},
 	{"security.limit_extensions", "The default `.php .phar` holds for `runner = php`."},

@@ -129,8 +129,9 @@ var poolProcess = group{
 			name:     "process.dumpable",
 			value:    inPool(boolean, func(p *Pool) *bool { return &p.ProcessDumpable }),
 			standard: "no",
-			about: "Whether workers may dump core and be traced by the pool's user although they started as root " +
-				"(`PR_SET_DUMPABLE`).",
+			about: "Whether the pool's supervisor may dump core and be traced by the pool's user although it started as root " +
+				"(`PR_SET_DUMPABLE`). Then a script can take hold of it, write what it likes to the logs of the service, and leave a " +
+				"`chroot`. Workers may in any case.",
 		},
 	},
 }
