@@ -23,23 +23,52 @@ func openHost() (*host, error) {
 	if h.null, err = unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0); err != nil {
 		return nil, fmt.Errorf("cannot open /dev/null: %w", err)
 	}
-	if h.temp, err = unix.Open(h.dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+	if err = h.openTemp(); err != nil {
 		h.close()
 		return nil, fmt.Errorf("cannot open the directory of temporary files %s: %w", h.dir, err)
 	}
 	return h, nil
 }
 
-// spoolFile makes a file without a name, for a request body.
+// openTemp opens the directory of temporary files, in place of another if there
+// is one.
+func (h *host) openTemp() error {
+	fd, err := unix.Open(h.dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	if h.temp >= 0 {
+		_ = unix.Close(h.temp) // a directory has nothing to lose
+	}
+	h.temp = fd
+	return nil
+}
+
+// tempGone says that the directory of temporary files was removed.
+func (h *host) tempGone() bool {
+	var st unix.Stat_t
+	return unix.Fstat(h.temp, &st) == nil && st.Nlink == 0
+}
+
+// spoolFile makes a file without a name, for a request body. If somebody has
+// removed the directory, it is in the one that has its name since.
 func (h *host) spoolFile() (int, error) {
-	fd, err := unix.Openat(h.temp, ".", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
-	if errors.Is(err, unix.EOPNOTSUPP) {
-		fd, err = h.unlinkedFile()
+	fd, err := h.unnamedFile()
+	if err != nil && h.tempGone() && h.openTemp() == nil {
+		fd, err = h.unnamedFile()
 	}
 	if err != nil {
 		return -1, fmt.Errorf("cannot create a temporary file for a request body in %s: %w", h.dir, err)
 	}
 	return fd, nil
+}
+
+func (h *host) unnamedFile() (int, error) {
+	fd, err := unix.Openat(h.temp, ".", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		fd, err = h.unlinkedFile()
+	}
+	return fd, err
 }
 
 // unlinkedFile makes one where the file system has no files without a name, as

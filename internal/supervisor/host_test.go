@@ -1,7 +1,9 @@
 package supervisor
 
 import (
+	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -45,4 +47,26 @@ func TestSpoolFileWithoutTmpfile(t *testing.T) {
 			t.Errorf("%s is left", file.Name())
 		}
 	}
+}
+
+// A body finds the directory that has the name of one that was removed.
+func TestSpoolFileWhenTheDirectoryWasRemoved(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "tmp")
+	t.Setenv("TMPDIR", dir)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	h, err := openHost()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.close()
+	if err := errors.Join(os.Remove(dir), os.Mkdir(dir, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	fd, err := h.spoolFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = unix.Close(fd)
 }

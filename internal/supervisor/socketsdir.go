@@ -13,14 +13,6 @@ import (
 // sockets is what a supervisor's directory is on disk.
 var sockets = scratch.Kind{Prefix: "anyfpm-w-", Suffix: ".sock"} //nolint:gochecknoglobals // never changed
 
-func makeSocketsDir() (*scratch.Dir, error) {
-	dir, err := sockets.Make(socketsParent())
-	if err != nil {
-		return nil, fmt.Errorf("cannot make a directory for the workers' sockets: %w", err)
-	}
-	return dir, nil
-}
-
 // socketsParent is where the directory of the workers' sockets is: with other
 // temporary files, unless that makes a name longer than a socket's may be.
 func socketsParent() string {
@@ -34,15 +26,18 @@ func socketsParent() string {
 // socketsDir is the path of the directory of the workers' sockets. If somebody
 // has removed it there is another: a pool must not end with what is in /tmp.
 func (s *Supervisor) socketsDir() (string, error) {
-	if !s.dir.Gone() {
-		return s.dir.Path, nil
+	old := s.dir
+	if old != nil && !old.Gone() {
+		return old.Path, nil
 	}
-	next, err := makeSocketsDir()
+	dir, err := sockets.Make(socketsParent())
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("cannot make a directory for the workers' sockets: %w", err)
 	}
-	s.log.Warn("the directory of the workers' sockets was removed, there is another", slog.String("dir", next.Path))
-	s.dir.Remove()
-	s.dir = next
-	return next.Path, nil
+	s.dir = dir
+	if old != nil {
+		s.log.Warn("the directory of the workers' sockets was removed, there is another", slog.String("dir", dir.Path))
+		old.Remove()
+	}
+	return dir.Path, nil
 }

@@ -103,7 +103,7 @@ type Supervisor struct {
 	badClients []string
 	limits     []proc.Limit // of every process of the pool
 	host       *host
-	dir        *scratch.Dir // private directory of the workers' sockets; nil if they have none
+	dir        *scratch.Dir // private directory of the workers' sockets; nil before the first
 	ini        *phpini.Held // what makes php_admin_value binding; nil for most
 
 	zygote    *zygote // forks the workers; nil without one
@@ -219,11 +219,6 @@ func New(cfg *config.Pool, log *slog.Logger, l *loop.Loop, r runner.Runner, proc
 	case config.RunnerFastCGI, config.RunnerWSGI, config.RunnerPHP: // see inquire for the last
 	default:
 		s.resolver = &cgi.Resolver{Stat: stat, Extensions: cfg.LimitExtensions}
-	}
-	if r.Wiring() == runner.Listener {
-		if s.dir, err = makeSocketsDir(); err != nil {
-			return nil, err
-		}
 	}
 	s.poolTimer = loop.NewTimer(func() { s.perform(s.pool.Tick(s.loop.Now())) })
 	s.quietTimer = loop.NewTimer(events.Quiet)

@@ -171,6 +171,32 @@ func TestTemporaryFilesRemoved(t *testing.T) {
 	})
 }
 
+// A pool that finds no place for its workers' sockets answers, and serves when
+// there is one.
+func TestNoDirectoryForTemporaryFiles(t *testing.T) {
+	suite.Everybody(t, "[www]\npm = ondemand\npm.max_children = 1\nrunner = php\n", func(t *testing.T, d *harness.Daemon) {
+		d.File("works.php", "works")
+		info, err := os.Stat(d.Tmp)
+		if err == nil {
+			err = os.Chmod(d.Tmp, 0o555)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res := d.Get("/works.php"); res.Status != 503 {
+			t.Errorf("got %d %q without a place, want 503", res.Status, res.Body)
+		}
+		d.Log.Expect(`pool www\] workers do not start.* reason="cannot make a directory for the workers' sockets`)
+		if err := os.Chmod(d.Tmp, info.Mode()); err != nil {
+			t.Fatal(err)
+		}
+		d.Log.Expect(`pool www\] workers start again, the pool serves`)
+		if res := d.Get("/works.php"); res.Body != "works" {
+			t.Errorf("got %d %q", res.Status, res.Body)
+		}
+	})
+}
+
 // A script that vanishes between two requests is missed, and served again
 // when it is back; one deleted while it runs ends as it would have.
 func TestDeletedScript(t *testing.T) {
