@@ -123,6 +123,9 @@ func (s *Supervisor) Shutdown() {
 	s.drained = true
 	s.perform(s.pool.Shutdown(s.loop.Now()))
 	for c := range s.conns {
+		for _, r := range c.reqs {
+			r.breakOff()
+		}
 		c.flush()
 		c.close()
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/anyfpm/anyfpm/tests/harness"
@@ -117,6 +118,24 @@ func TestBrowserGone(t *testing.T) {
 			d.ExpectWorks()
 		})
 	}
+}
+
+// A response that is under way when the service is stopped at once breaks off.
+func TestStoppedResponse(t *testing.T) {
+	suite.Everybody(t, pool, func(t *testing.T, d *harness.Daemon) {
+		gate := d.Gate()
+		d.Script("parts.sh", fmt.Sprintf("#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nfirst'\nread x <%s", gate.Path))
+		web := behind(t, d, harness.Site{Location: "fastcgi_buffering off;"})
+		res, err := harness.Client().Get(string(web.Browser) + "/parts.sh")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		d.Signal(syscall.SIGTERM)
+		if body, err := io.ReadAll(res.Body); err == nil {
+			t.Errorf("%q looks whole", body)
+		}
+	})
 }
 
 // What a script that dies has sent is not the whole response, to the browser
