@@ -309,6 +309,20 @@ func TestWSGIZygote(t *testing.T) {
 	}
 }
 
+// TestWSGIZygotePatched: a zygote forks workers and tells of their end whatever a
+// preloaded module has made of the standard library.
+func TestWSGIZygotePatched(t *testing.T) {
+	dir, err := os.Getwd()
+	check(t, err)
+	z := spawnZygote(t, "wsgi", resident.Start{Application: "apps:hello", Path: []string{dir + "/testdata/wsgi"}, Preload: []string{"patching"}})
+	w := z.fork()
+	if r := w.do(wsgiRequest("")); !strings.HasSuffix(r.stdout(), "hello, world\n") {
+		t.Errorf("%+v", r)
+	}
+	check(t, unix.Kill(w.pid, unix.SIGKILL))
+	z.awaitExit(w.pid)
+}
+
 // TestWSGIWithoutMethod: a request that names no method is the application's
 // to judge.
 func TestWSGIWithoutMethod(t *testing.T) {

@@ -5,6 +5,7 @@ import os
 import posix
 import sys
 from _signal import SIG_DFL, SIGCHLD, SIGKILL, set_wakeup_fd, signal  # cheaper to touch than signal's
+from select import POLLIN, poll  # as posix.fork, before a preloaded module such as gevent's replaces it
 
 from anyfpm import linux
 from anyfpm.wire import COMPILE, FORK
@@ -12,14 +13,12 @@ from anyfpm.wire import COMPILE, FORK
 
 def run(control, work):
     """Serve the supervisor's commands; return in each child, with control its own."""
-    import select
-
     wakeup, wakeup_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal(SIGCHLD, lambda number, frame: None)
     set_wakeup_fd(wakeup_end, warn_on_full_buffer=False)
-    events = select.poll()
-    events.register(control, select.POLLIN)
-    events.register(wakeup, select.POLLIN)
+    events = poll()
+    events.register(control, POLLIN)
+    events.register(wakeup, POLLIN)
     freeze()
     control.hello(0)
     while True:
@@ -65,7 +64,7 @@ def _fork(control):
     del control.descriptors[:3]
     parent = os.getpid()
     try:
-        pid = os.fork()
+        pid = posix.fork()
     except OSError as error:
         print("anyfpm: cannot fork a worker: %s" % error, file=sys.stderr)
         pid = -1
