@@ -309,6 +309,19 @@ func TestWSGIZygote(t *testing.T) {
 	}
 }
 
+// TestWSGIReplacedStdout: an application may put whatever it likes in the place
+// of sys.stdout, before it is asked anything.
+func TestWSGIReplacedStdout(t *testing.T) {
+	dir, err := os.Getwd()
+	check(t, err)
+	for _, preload := range [][]string{nil, {"silent"}} {
+		w := spawn(t, "wsgi", resident.Start{Application: "silent", Path: []string{dir + "/testdata/wsgi"}, Preload: preload})
+		if r := w.do(wsgiRequest("")); !strings.HasSuffix(r.stdout(), "hello, world\n") {
+			t.Errorf("with %q preloaded: %+v", preload, r)
+		}
+	}
+}
+
 // TestWSGIZygotePatched: a zygote forks workers and tells of their end whatever a
 // preloaded module has made of the standard library.
 func TestWSGIZygotePatched(t *testing.T) {

@@ -2,7 +2,8 @@
 
 import sys
 
-from anyfpm.program import Scripts, flush, new_main
+from anyfpm.program import Scripts, new_main
+from anyfpm.worker import flush
 
 
 class Once(Scripts):

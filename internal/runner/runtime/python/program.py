@@ -14,6 +14,7 @@ from anyfpm import wire
 from anyfpm.cache import Cache
 from anyfpm.environment import Environment
 from anyfpm.report import report
+from anyfpm.worker import flush
 
 # What a script's children write does not pass through this process.
 DRAIN = wire.DRAIN_STDOUT | wire.DRAIN_STDERR
@@ -151,14 +152,6 @@ def tell(message):
             print(message, file=sys.stderr)
     except Exception:
         pass  # stderr is closed
-
-
-def flush(file):
-    """Write out what a file holds, if it still is one."""
-    try:
-        file.flush()
-    except (AttributeError, OSError, ValueError):
-        pass  # replaced by something else, a broken pipe, closed or detached
 
 
 def new_main():

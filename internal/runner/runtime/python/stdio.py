@@ -4,8 +4,8 @@ import io
 import os
 import sys
 
-from anyfpm.program import flush
 from anyfpm.wire import MAX_TAIL, write_all
+from anyfpm.worker import flush
 
 _ENCODING = sys.stdout.encoding
 _ERRORS = sys.stdout.errors

@@ -23,7 +23,7 @@ def run(make_work):
     _set_path(settings.get("path", ""))
     _import_all(settings.get("preload", ""))
     work = make_work(settings, control)
-    sys.stdout.flush()  # what a module has printed is in no response
+    flush(sys.stdout)  # what a module has printed is in no response
     if settings.get("role") == "zygote":
         zygote.run(control, work)
     work.attach()
@@ -32,6 +32,14 @@ def run(make_work):
     control.hello(work.inline)
     while True:
         work.serve(*control.receive())
+
+
+def flush(file):
+    """Write out what a file holds, if it still is one."""
+    try:
+        file.flush()
+    except (AttributeError, OSError, ValueError):
+        pass  # replaced by something else, a broken pipe, closed or detached
 
 
 def _set_path(directories):

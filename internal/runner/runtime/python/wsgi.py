@@ -45,7 +45,10 @@ class Application:
         # of it, must not get into it: that goes to stderr.
         self.stdout = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 3)
         os.dup2(2, 1)
-        sys.stdout.reconfigure(line_buffering=True)
+        try:
+            sys.stdout.reconfigure(line_buffering=True)
+        except (AttributeError, OSError, ValueError):
+            pass  # a preloaded module has replaced it
 
     def attach(self):
         self._protect_stdout()
@@ -56,7 +59,7 @@ class Application:
         # to be shared by the workers.
         self._application = application.load(self._settings)
         os.register_at_fork(after_in_child=self._become_child)
-        sys.stdout.flush()
+        worker.flush(sys.stdout)
         self._environ = {
             "wsgi.version": (1, 0),
             "wsgi.errors": sys.stderr,
