@@ -21,7 +21,8 @@ var poolLimits = group{
 			name:  "chroot",
 			value: inPool(text, func(p *Pool) *string { return &p.Chroot }),
 			about: "The directory that is `/` to the pool. Needs root. `$prefix` at its start stands for the pool's prefix. All paths of " +
-				"requests are then inside it.",
+				"requests are then inside it. With `runner = fastcgi` and `php` it needs a directory for temporary files, `TMPDIR` or " +
+				"`/tmp`, in which the pool's user may make files.",
 		},
 		{
 			name:      "chdir",

@@ -14,10 +14,11 @@ import (
 var sockets = scratch.Kind{Prefix: "anyfpm-w-", Suffix: ".sock"} //nolint:gochecknoglobals // never changed
 
 // socketsParent is where the directory of the workers' sockets is: with other
-// temporary files, unless that makes a name longer than a socket's may be.
+// temporary files, unless that makes a name longer than a socket's may be or is
+// not there, as in a chroot.
 func socketsParent() string {
 	const longest = len(unix.RawSockaddrUnix{}.Path) - len("/anyfpm-w-4294967295/9999999999.sock\x00")
-	if dir := os.TempDir(); len(dir) <= longest {
+	if dir := os.TempDir(); len(dir) <= longest && unix.Access(dir, unix.F_OK) == nil {
 		return dir
 	}
 	return "/tmp"
