@@ -151,6 +151,16 @@ func TestPerlMessages(t *testing.T) {
 	}
 }
 
+// TestPerlConstants: a module's constants outlive a script that is compiled for
+// each run, and was the first to use them.
+func TestPerlConstants(t *testing.T) {
+	script := writeScript(t, "script.pl", "use File::Spec::Functions 'rootdir';\nuse POSIX 'EINTR';\nmy $n = EINTR;\nsub n { $n }\nprint n(), rootdir(), qq(\\n);\n")
+	w := spawn(t, "perl", resident.Start{})
+	for range 3 {
+		w.ask(script, "4/\n")
+	}
+}
+
 // TestPerlEdited: a script is compiled anew also when it was changed in the
 // second of its last change, and is as long as before.
 func TestPerlEdited(t *testing.T) {

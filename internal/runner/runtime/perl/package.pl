@@ -6,11 +6,14 @@ use strict;
 use warnings;
 use B ();
 
-# subs returns the subs in a package, imported ones too.
+# subs returns the subs in a package that are Perl code, imported ones too.
+# Constants are not: that of a module says that it is at home in the script that
+# was the first to use it.
 sub subs {
     my $package = "Anyfpm::Script::$_[0]";
     no strict 'refs';
-    return map { \&{"$package\::$_"} } grep { defined &{"$package\::$_"} } keys %{"$package\::"};
+    return grep { !(B::svref_2object($_)->CvFLAGS & B::CVf_ISXSUB()) }
+        map { \&{"$package\::$_"} } grep { defined &{"$package\::$_"} } keys %{"$package\::"};
 }
 
 # free frees a package.
