@@ -186,3 +186,36 @@ func TestPoolHasNoCommandsForTerminals(t *testing.T) {
 		}
 	})
 }
+
+// However many ask for the status at once, supervisors are asked once, and once
+// more for those who have asked meanwhile.
+func TestManyAskForTheStatus(t *testing.T) {
+	s := newService(t, "www", "silent")
+	behave(s.cfg.Pools[1], fakeSilent)
+	s.run()
+	s.expectLog("fpm is running")
+	s.eventually("the first pool", func() bool { return s.state("www") == poolServing })
+	const many = 2 * queueLength
+	answered, asked := 0, uint64(0)
+	s.on(func() {
+		before := s.master.snapshots.lastID
+		for range many {
+			s.master.snapshots.ask(func(service status.Service) {
+				if len(service.Pools) == 2 {
+					answered++
+				}
+			})
+		}
+		asked = s.master.snapshots.lastID - before
+	})
+	if asked != 1 {
+		t.Errorf("asked %d times at once", asked)
+	}
+	for _, want := range []int{1, many} {
+		s.pass(s.master.bounds.snapshot)
+		s.eventually("answers", func() (enough bool) {
+			s.on(func() { enough = answered == want })
+			return enough
+		})
+	}
+}

@@ -89,7 +89,7 @@ func New(opts Options) (*Master, error) {
 	m.notify = newNotifier(m.opts.Environ)
 	m.shares = shares{master: m, members: map[*supervisor]struct{}{}}
 	m.monitor = &monitor{master: m}
-	m.snapshots = snapshots{master: m, open: map[uint64]*question{}}
+	m.snapshots = snapshots{master: m}
 	m.history = status.Service{StartTime: time.Now(), LastReload: time.Now()}
 	return m, nil
 }

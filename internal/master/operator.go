@@ -76,7 +76,7 @@ func (m *Master) serveReload(w http.ResponseWriter, r *http.Request) {
 
 func (m *Master) metricsHandler() (http.Handler, error) {
 	h, err := collector.Handler(func() status.Service {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*m.bounds.snapshot)
+		ctx, cancel := context.WithTimeout(context.Background(), 3*m.bounds.snapshot)
 		defer cancel()
 		service, err := m.status(ctx)
 		if err != nil {

@@ -40,9 +40,8 @@ func TestStatus(t *testing.T) {
 	}()
 	s.eventually("the answers of the others", func() (one bool) {
 		s.on(func() {
-			for _, q := range s.master.snapshots.open {
-				one = len(q.waiting) == 1
-			}
+			q := s.master.snapshots.open
+			one = q != nil && len(q.waiting) == 1
 		})
 		return one
 	})

@@ -18,36 +18,47 @@ import (
 // snapshotTimeout is how long a supervisor may take to say how its pool is.
 const snapshotTimeout = time.Second
 
-// snapshots collects answers of supervisors.
+// snapshots collects answers of supervisors, to one question at a time: many
+// who ask at once must not fill the queues of messages.
 type snapshots struct {
 	master *Master
 	lastID uint64
-	open   map[uint64]*question
+	open   *question              // or nil
+	next   []func(status.Service) // who has asked meanwhile
 }
 
 // A question is asked of all pools at once.
 type question struct {
+	id      uint64
 	waiting map[*supervisor]struct{}
 	answers map[*supervisor]*status.Snapshot
 	timer   *loop.Timer
-	done    func(status.Service)
+	done    []func(status.Service)
 }
 
-// ask collects the state of the service for done, which is called within
-// snapshotTimeout.
+// ask collects the state of the service, as it is at the time of the call or
+// later, for done, which is called within twice snapshotTimeout and changes
+// nothing of it.
 func (n *snapshots) ask(done func(status.Service)) {
-	id := n.newID()
-	q := &question{waiting: map[*supervisor]struct{}{}, answers: map[*supervisor]*status.Snapshot{}, done: done}
-	n.open[id] = q
-	q.timer = loop.NewTimer(func() { n.finish(id) })
+	n.next = append(n.next, done)
+	if n.open == nil {
+		n.begin()
+	}
+}
+
+// begin asks for those who wait.
+func (n *snapshots) begin() {
+	q := &question{id: n.newID(), waiting: map[*supervisor]struct{}{}, answers: map[*supervisor]*status.Snapshot{}, done: n.next}
+	n.open, n.next = q, nil
+	q.timer = loop.NewTimer(n.finish)
 	for _, p := range n.master.pools {
 		if s := p.current; s != nil {
 			q.waiting[s] = struct{}{}
-			s.tell(&control.SnapshotRequest{ID: id})
+			s.tell(&control.SnapshotRequest{ID: q.id})
 		}
 	}
 	if len(q.waiting) == 0 {
-		n.finish(id)
+		n.finish()
 		return
 	}
 	l := n.master.loop
@@ -63,8 +74,8 @@ func (n *snapshots) newID() uint64 {
 // answer takes what one supervisor says. What cannot be understood counts as
 // no answer.
 func (n *snapshots) answer(s *supervisor, a *control.Snapshot) {
-	q := n.open[a.ID]
-	if q == nil {
+	q := n.open
+	if q == nil || q.id != a.ID {
 		return
 	}
 	if _, asked := q.waiting[s]; !asked {
@@ -75,7 +86,7 @@ func (n *snapshots) answer(s *supervisor, a *control.Snapshot) {
 		q.answers[s] = snapshot
 	}
 	if len(q.waiting) == 0 {
-		n.finish(a.ID)
+		n.finish()
 	}
 }
 
@@ -125,21 +136,29 @@ func (r *rows) UnmarshalJSON(data []byte) error {
 
 // forget ends the waiting for a supervisor that is gone.
 func (n *snapshots) forget(s *supervisor) {
-	for id, q := range n.open {
-		if _, asked := q.waiting[s]; asked {
-			delete(q.waiting, s)
-			if len(q.waiting) == 0 {
-				n.finish(id)
-			}
+	q := n.open
+	if q == nil {
+		return
+	}
+	if _, asked := q.waiting[s]; asked {
+		delete(q.waiting, s)
+		if len(q.waiting) == 0 {
+			n.finish()
 		}
 	}
 }
 
-func (n *snapshots) finish(id uint64) {
-	q := n.open[id]
-	delete(n.open, id)
+func (n *snapshots) finish() {
+	q := n.open
+	n.open = nil
 	n.master.loop.Clear(q.timer)
-	q.done(n.master.service(q.answers))
+	service := n.master.service(q.answers)
+	if len(n.next) > 0 {
+		n.begin()
+	}
+	for _, done := range q.done {
+		done(service)
+	}
 }
 
 // service puts the state of the service together.
