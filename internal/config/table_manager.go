@@ -132,7 +132,7 @@ var poolQueue = group{
 			standard: "ignore",
 			syntax:   "`ignore` or `terminate`",
 			about: "What happens to a running request whose client is gone: it runs to its end, or its worker is " +
-				"stopped. With `ignore` a PHP script ends when it next sends something, unless it ignores that (`ignore_user_abort`), as with php-fpm. A worker to be stopped that serves other requests, too, loses the connection instead. A worker whose request's body was still coming is stopped either way, as it would take a part for the whole. A request that still waits in the queue is dropped. A client that " +
+				"stopped. With `ignore` a PHP script ends when it next sends something, unless it ignores that (`ignore_user_abort`), as with php-fpm. A worker to be stopped that serves other requests, too, loses the connection instead. A worker whose request's body was still coming is stopped either way, as it would take a part for the whole. A request that still waits in the queue is dropped, but with `ignore` not one for PHP by another method than GET, HEAD and OPTIONS: it is run for what it does. A client that " +
 				"closes only the half of its connection that it sends on, behind its request, is there and gets its answer.",
 		},
 	},

@@ -113,6 +113,7 @@ func (r *request) refused(reason pool.Reason) {
 	if r.c != nil && !r.resp.muted {
 		r.refuse(reason)
 	}
+	r.ended(refusal(reason))
 	r.gone()
 }
 

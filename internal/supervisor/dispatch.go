@@ -79,6 +79,9 @@ func (s *Supervisor) grant(w *pool.Worker, r *request) {
 		workerOf(w).serve(r)
 	}
 	r.updatePause()
+	if r.c == nil && !r.reported { // its client did not wait
+		r.deserted()
+	}
 }
 
 // retry prepares for a second attempt: nothing came of the first.

@@ -223,10 +223,9 @@ func (r *request) clientGone() {
 	r.leave()
 	switch {
 	case running:
-		r.ended(status.Aborted)
+		r.deserted()
+	case queued && r.outlastsClient():
 		r.resp.mute()
-		r.unheard()
-		r.abandon()
 	case queued:
 		r.s.perform(r.s.pool.Cancel(r.s.loop.Now(), &r.lease))
 		r.leased = false
@@ -235,6 +234,22 @@ func (r *request) clientGone() {
 	default:
 		r.gone()
 	}
+}
+
+// deserted goes on with a running request that nobody waits for.
+func (r *request) deserted() {
+	r.ended(status.Aborted)
+	r.resp.mute()
+	r.unheard()
+	r.abandon()
+}
+
+// outlastsClient says that a waiting request is to be run for what it does,
+// though its client has not waited for that: php-fpm's worker finds it in the
+// backlog, and scripts send each other requests in this way. One by a safe
+// method does nothing.
+func (r *request) outlastsClient() bool {
+	return r.s.compat.php && r.inputEnd && r.s.cfg.OnClientAbort != "terminate" && !safeMethod(r.method())
 }
 
 // abandon ends the client's interest in a running request. The request itself

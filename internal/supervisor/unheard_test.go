@@ -2,6 +2,8 @@ package supervisor
 
 import (
 	"io"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -41,6 +43,39 @@ func TestClientLeavesLargeResponse(t *testing.T) {
 				t.Errorf("got %q", got.stdout)
 			}
 		})
+	}
+}
+
+// A request that waits for a php-cgi is run although its client does not wait
+// for it, for what it does: one by a safe method does nothing.
+func TestClientLeavesQueue(t *testing.T) {
+	g := startPHP(t, phpPool())
+	fifo, done := g.fifo("fifo"), filepath.Join(g.dir, "done")
+	hold := g.plain("hold.php", "<?php fgets(fopen('"+fifo+"', 'r'));")
+	note := g.plain("note.php", "<?php file_put_contents('"+done+"', $_SERVER['REQUEST_METHOD'], FILE_APPEND);")
+	held := g.begin(params(hold), "")
+	gate := g.stuck(fifo)
+	for _, method := range []string{"GET", "POST"} {
+		c := g.dial()
+		if _, err := c.Write(encode(1, 0, append(params(note), "REQUEST_METHOD", method), "")); err != nil {
+			t.Fatal(err)
+		}
+		g.until("it waits", func(s *Supervisor) bool {
+			for c := range s.conns {
+				if len(c.reqs) == 1 && c.reqs[0].phase == phaseQueued {
+					return true
+				}
+			}
+			return false
+		})
+		_ = c.Close()
+		g.until("its client is gone", func(s *Supervisor) bool { return len(s.conns) == 1 })
+	}
+	g.release(gate)
+	<-held
+	g.settled()
+	if got, err := os.ReadFile(done); string(got) != "POST" {
+		t.Errorf("it was run for %q, %v", got, err)
 	}
 }
 
