@@ -333,3 +333,33 @@ func TestHostWithSeveralAddresses(t *testing.T) {
 		t.Errorf("error %v, log:\n%s", err, log)
 	}
 }
+
+// Whoever owns the directory of a socket can put a link in its place. What that
+// names keeps its mode.
+func TestModeOfAnothersLink(t *testing.T) {
+	dir := t.TempDir()
+	victim, path := filepath.Join(dir, "victim"), filepath.Join(dir, "socket")
+	if err := os.WriteFile(victim, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	table, _ := table(t)
+	s := open(t, table, Spec{Address: path, Mode: "0600"})
+	for name, replace := range map[string]func() error{
+		"a link": func() error { return os.Symlink(victim, path) },
+		"a file": func() error { return os.Link(victim, path) },
+	} {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		if err := replace(); err != nil {
+			t.Fatal(err)
+		}
+		s.spec.Mode = "0666"
+		if err := s.setPermissions(); err == nil {
+			t.Errorf("%s: nothing is wrong", name)
+		}
+		if info, err := os.Stat(victim); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: the mode is %v, %v", name, info.Mode(), err)
+		}
+	}
+}

@@ -94,10 +94,32 @@ func (s *Socket) setPermissions() error {
 			return err
 		}
 	}
-	if err := unix.Chmod(s.spec.Address, mode); err != nil {
+	if err := chmod(s.spec.Address, mode); err != nil {
 		return fmt.Errorf("[pool %s] failed to chmod() the socket '%s': %w", s.spec.Pool, s.spec.Address, err)
 	}
 	return list.set(s.spec)
+}
+
+// chmod sets the mode of a unix socket. Its directory may be a user's, who may
+// put a link in its place: nothing but a socket is changed.
+func chmod(path string, mode uint32) error {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
+		return unix.ENOTSOCK
+	}
+	err = unix.Chmod("/proc/self/fd/"+strconv.Itoa(fd), mode)
+	if err == unix.ENOENT { // there is no /proc
+		err = unix.Fchmodat(unix.AT_FDCWD, path, mode, unix.AT_SYMLINK_NOFOLLOW)
+	}
+	return err
 }
 
 func (s *Socket) chown() error {
