@@ -23,10 +23,7 @@ func openHost() (*host, error) {
 	if h.null, err = unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0); err != nil {
 		return nil, fmt.Errorf("cannot open /dev/null: %w", err)
 	}
-	if err = h.openTemp(); err != nil {
-		h.close()
-		return nil, fmt.Errorf("cannot open the directory of temporary files %s: %w", h.dir, err)
-	}
+	_ = h.openTemp() // the first body that needs it says why not
 	return h, nil
 }
 
@@ -44,18 +41,21 @@ func (h *host) openTemp() error {
 	return nil
 }
 
-// tempGone says that the directory of temporary files was removed.
+// tempGone says that the directory of temporary files was removed, or that there
+// was none.
 func (h *host) tempGone() bool {
 	var st unix.Stat_t
-	return unix.Fstat(h.temp, &st) == nil && st.Nlink == 0
+	return h.temp < 0 || unix.Fstat(h.temp, &st) == nil && st.Nlink == 0
 }
 
 // spoolFile makes a file without a name, for a request body. If somebody has
 // removed the directory, it is in the one that has its name since.
 func (h *host) spoolFile() (int, error) {
 	fd, err := h.unnamedFile()
-	if err != nil && h.tempGone() && h.openTemp() == nil {
-		fd, err = h.unnamedFile()
+	if err != nil && h.tempGone() {
+		if err = h.openTemp(); err == nil {
+			fd, err = h.unnamedFile()
+		}
 	}
 	if err != nil {
 		return -1, fmt.Errorf("cannot create a temporary file for a request body in %s: %w", h.dir, err)
