@@ -3,6 +3,7 @@ package logfile
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 
@@ -13,6 +14,9 @@ import (
 // closed on exec. Names of a standard stream (/dev/stderr, /proc/self/fd/2 and
 // the like) give a duplicate of it, which works for sockets too, where opening
 // the name does not.
+//
+// A link is followed if it is root's or our own: where a log is in the directory
+// of a user, root would else write to any file for them.
 //
 // A named pipe is opened without waiting for a reader, and stays open when its
 // reader goes: what nobody reads fills it. The descriptor does not block then.
@@ -43,13 +47,29 @@ func OpenFD(path string) (int, error) {
 	return fd, nil
 }
 
+var errAnothersLink = errors.New("it is a link of another user")
+
 func openRetrying(path string, flags int) (int, error) {
+	flags |= unix.O_APPEND | unix.O_CLOEXEC | unix.O_NOCTTY
+	follow := unix.O_NOFOLLOW
 	for {
-		fd, err := unix.Open(path, flags|unix.O_APPEND|unix.O_CLOEXEC|unix.O_NOCTTY, 0o600)
-		if err != unix.EINTR {
+		fd, err := unix.Open(path, flags|follow, 0o600)
+		switch {
+		case err == unix.ELOOP && follow != 0:
+			if !trusted(path) {
+				return -1, errAnothersLink
+			}
+			follow = 0
+		case err != unix.EINTR:
 			return fd, err
 		}
 	}
+}
+
+// trusted says that a link is root's or our own.
+func trusted(link string) bool {
+	var st unix.Stat_t
+	return unix.Lstat(link, &st) == nil && (st.Uid == 0 || int(st.Uid) == os.Geteuid())
 }
 
 func isPipe(fd int) bool {

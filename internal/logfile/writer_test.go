@@ -2,6 +2,7 @@ package logfile
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -183,6 +184,31 @@ func TestNonblockingPipe(t *testing.T) {
 	}
 	if got := string(<-read); got != text {
 		t.Errorf("read %d bytes, want %d", len(got), len(text))
+	}
+}
+
+// A log may be a link, but not one that another user has put in its place: root
+// would write for them to whatever it names.
+func TestLinks(t *testing.T) {
+	dir := t.TempDir()
+	target, link := filepath.Join(dir, "target"), filepath.Join(dir, "link")
+	if err := errors.Join(os.WriteFile(target, nil, 0o600), os.Symlink(target, link)); err != nil {
+		t.Fatal(err)
+	}
+	fd, err := OpenFD(link)
+	if err != nil {
+		t.Fatalf("our own link: %v", err)
+	}
+	_ = unix.Close(fd)
+	const nobody = 65534
+	if err := os.Lchown(link, nobody, nobody); os.IsPermission(err) {
+		return // only root can give a link away
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	if fd, err := OpenFD(link); err == nil {
+		_ = unix.Close(fd)
+		t.Error("opened another's link")
 	}
 }
 
