@@ -17,6 +17,10 @@ const (
 	maxPool = 31
 )
 
+// MaxRequestID is how much there need be of a request's id, which only pages of
+// our own show.
+const MaxRequestID = 127
+
 // A kind says how a field is written.
 type kind uint8
 
@@ -141,7 +145,7 @@ func (s *Snapshot) lostLines() (n uint64) {
 func ownProcessFields(p *Process) []field {
 	return []field{
 		intField("slot", p.Slot),
-		wordField("request id", orDash(p.RequestID)),
+		clientField("request id", cut(p.RequestID, MaxRequestID)),
 		secondsField("queue time", p.QueueTime),
 		intField("pss", p.PSS),
 	}

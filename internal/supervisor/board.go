@@ -16,11 +16,11 @@ import (
 // A row is what a resident worker remembers of its last request. Its buffers
 // are used again and again.
 type row struct {
-	method, uri, query, user, script []byte
-	length                           uint64
-	took, queued                     time.Duration
-	cpu                              float64 // percent of one CPU; of the last request that was measured
-	memory                           uint64  // bytes
+	method, uri, query, user, script, id []byte
+	length                               uint64
+	took, queued                         time.Duration
+	cpu                                  float64 // percent of one CPU; of the last request that was measured
+	memory                               uint64  // bytes
 }
 
 func (w *row) remember(r *request) {
@@ -29,6 +29,7 @@ func (w *row) remember(r *request) {
 	w.query = append(w.query[:0], cut(r.query(), status.MaxQuery)...)
 	w.user = append(w.user[:0], cut(r.user(), status.MaxUser)...)
 	w.script = append(w.script[:0], cut(r.script, status.MaxScript)...)
+	w.id = append(w.id[:0], cut(r.requestID(), status.MaxRequestID)...)
 	w.length = r.length()
 	w.took = r.s.loop.Now() - r.granted
 	w.queued = r.granted - r.arrived
@@ -160,12 +161,14 @@ func show(p *status.Process, r *request, now time.Duration) {
 	p.RequestMethod, p.RequestURI = string(cut(r.method(), status.MaxMethod)), string(cut(r.uri(), status.MaxURI))
 	p.QueryString, p.User = string(cut(r.query(), status.MaxQuery)), string(cut(r.user(), status.MaxUser))
 	p.Script, p.ContentLength = cut(r.script, status.MaxScript), r.length()
+	p.RequestID = string(cut(r.requestID(), status.MaxRequestID))
 	p.RequestDuration, p.QueueTime = now-r.granted, r.granted-r.arrived
 }
 
 func (w *row) show(p *status.Process) {
 	p.RequestMethod, p.RequestURI, p.QueryString = string(w.method), string(w.uri), string(w.query)
 	p.User, p.Script, p.ContentLength = string(w.user), string(w.script), w.length
+	p.RequestID = string(w.id)
 	p.RequestDuration, p.QueueTime = w.took, w.queued
 	p.LastRequestCPU, p.LastRequestMemory = w.cpu, w.memory
 }

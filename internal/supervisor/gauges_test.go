@@ -200,12 +200,12 @@ func TestLongRequestInSnapshot(t *testing.T) {
 	script := g.plain("wait.py", "open('"+gate+"').read()\nprint('Content-Type: text/plain\\n\\nfine')\n")
 	long := strings.Repeat("x", 100_000)
 	user := base64.StdEncoding.EncodeToString([]byte(long + ":"))
-	answer := g.begin(params(script, "REQUEST_METHOD", long, "SCRIPT_NAME", long, "QUERY_STRING", long, "HTTP_AUTHORIZATION", "Basic "+user), "")
+	answer := g.begin(params(script, "REQUEST_METHOD", long, "SCRIPT_NAME", long, "QUERY_STRING", long, "HTTP_AUTHORIZATION", "Basic "+user, "REQUEST_ID", long), "")
 	open := g.stuck(gate)
 	check := func(when string) {
 		row := g.snapshot().Processes[0]
-		got := [...]int{len(row.RequestMethod), len(row.RequestURI), len(row.QueryString), len(row.User)}
-		if want := [...]int{status.MaxMethod, status.MaxURI, status.MaxQuery, status.MaxUser}; got != want {
+		got := [...]int{len(row.RequestMethod), len(row.RequestURI), len(row.QueryString), len(row.User), len(row.RequestID)}
+		if want := [...]int{status.MaxMethod, status.MaxURI, status.MaxQuery, status.MaxUser, status.MaxRequestID}; got != want {
 			t.Errorf("%s: strings of %d bytes, want %d", when, got, want)
 		}
 	}
