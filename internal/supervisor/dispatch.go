@@ -79,7 +79,7 @@ func (s *Supervisor) grant(w *pool.Worker, r *request) {
 		workerOf(w).serve(r)
 	}
 	r.updatePause()
-	if r.c == nil && !r.reported { // its client did not wait
+	if r.phase == phaseRunning && r.c == nil && !r.reported { // its client did not wait
 		r.deserted()
 	}
 }
