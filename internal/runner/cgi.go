@@ -2,7 +2,6 @@ package runner
 
 import (
 	"path/filepath"
-	"strings"
 
 	"github.com/anyfpm/anyfpm/internal/cgi"
 	"github.com/anyfpm/anyfpm/internal/config"
@@ -24,17 +23,13 @@ func newCGI(pool *config.Pool, env []string) *cgiRunner {
 	return &cgiRunner{command: pool.RunnerCommand, dir: pool.Chdir, env: withPath(env)}
 }
 
-func withPath(env []string) []string { return withDefault(env, defaultPath) }
-
-// withDefault returns env with an entry more, unless it has one of that name.
-func withDefault(env []string, entry string) []string {
-	name := entry[:strings.IndexByte(entry, '=')+1]
+func withPath(env []string) []string {
 	for _, e := range env {
-		if strings.HasPrefix(e, name) {
+		if len(e) >= 5 && e[:5] == "PATH=" {
 			return env
 		}
 	}
-	return append(env[:len(env):len(env)], entry)
+	return append(env[:len(env):len(env)], defaultPath)
 }
 
 // Wiring implements Runner.

@@ -41,9 +41,6 @@ func newResident(pool *config.Pool, env []string) (*residentRunner, error) {
 		zygote:  len(pool.RunnerPreload) > 0,
 		scripts: !application,
 	}
-	for _, entry := range program.Env {
-		env = withDefault(env, entry)
-	}
 	once := r.scripts && pool.RunnerIsolation != "persistent"
 	r.zygote = r.zygote || once
 	r.plan = Plan{

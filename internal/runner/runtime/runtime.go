@@ -24,9 +24,6 @@ type Program struct {
 	// Text is what the interpreter reads on standard input. It is shorter
 	// than a pipe is long (64 KiB).
 	Text []byte
-	// Env is what the interpreter is to find in its environment, as
-	// NAME=value, where the pool says nothing else. The program takes it out.
-	Env []string
 }
 
 // Args returns the arguments of the interpreter: that it shall read its
@@ -55,14 +52,13 @@ func Load(kind string) (*Program, error) {
 type language struct {
 	interpreter string
 	dir, ext    string
-	env         []string
 	// wrap returns the source of a file as a part of the program.
 	wrap func(name, source string) string
 }
 
 // python makes each file the module anyfpm.name.
 func python() language {
-	return language{interpreter: "python3", dir: "python", ext: ".py", wrap: func(name, source string) string {
+	return language{"python3", "python", ".py", func(name, source string) string {
 		if name != "anyfpm" {
 			name = "anyfpm." + name
 		}
@@ -70,19 +66,16 @@ func python() language {
 	}}
 }
 
-// perl gives each file a scope of its own for its pragmas and lexicals. The
-// dynamic linker finds what perl calls in its libraries before anything is
-// forked, and not again in each child.
+// perl gives each file a scope of its own for its pragmas and lexicals.
 func perl() language {
-	env := []string{"LD_BIND_NOW=anyfpm"}
-	return language{interpreter: "perl", dir: "perl", ext: ".pl", env: env, wrap: func(name, source string) string {
+	return language{"perl", "perl", ".pl", func(name, source string) string {
 		return fmt.Sprintf("{\n#line 1 \"anyfpm/%s.pl\"\n%s\n}\n", name, source)
 	}}
 }
 
 // ruby evaluates each file at the top level, as require does.
 func ruby() language {
-	return language{interpreter: "ruby", dir: "ruby", ext: ".rb", wrap: func(name, source string) string {
+	return language{"ruby", "ruby", ".rb", func(name, source string) string {
 		return fmt.Sprintf("eval(%s, TOPLEVEL_BINDING, %s)\n", quote(source), quote("anyfpm/"+name+".rb"))
 	}}
 }
@@ -101,7 +94,7 @@ func (l language) load(names ...string) (*Program, error) {
 		}
 		text += "\n" + l.wrap(name, source)
 	}
-	return &Program{Interpreter: l.interpreter, Text: []byte(text), Env: l.env}, nil
+	return &Program{Interpreter: l.interpreter, Text: []byte(text)}, nil
 }
 
 func (l language) read(name string) (string, error) {

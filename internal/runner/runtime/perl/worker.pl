@@ -139,8 +139,6 @@ sub leave {
     POSIX::_exit(0);
 }
 
-# What the supervisor has put there, see runtime.go.
-delete $ENV{LD_BIND_NOW} if ($ENV{LD_BIND_NOW} // '') eq 'anyfpm';
 my $settings = Anyfpm::Wire::start();
 $0    = "anyfpm: pool $settings->{pool}";
 *0    = \$name;    # from now on a plain variable: changing the title costs two system calls a request
