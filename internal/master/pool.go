@@ -117,12 +117,20 @@ func (p *pool) settle(err error) {
 	}
 }
 
+// settleCurrent reports how the current generation is, unless another is about
+// to serve: it is that one whose outcome counts then.
+func (p *pool) settleCurrent(err error) {
+	if p.next == nil {
+		p.settle(err)
+	}
+}
+
 func (p *pool) supervisorReady(s *supervisor) {
 	p.failure = ""
 	switch s {
 	case p.current:
 		p.state = poolServing
-		p.settle(nil)
+		p.settleCurrent(nil)
 		p.passAll()
 	case p.next:
 		p.takeOver()
@@ -134,7 +142,7 @@ func (p *pool) supervisorFailed(s *supervisor, err error) {
 	case p.current:
 		p.state = poolFailing
 		p.failure = err.Error()
-		p.settle(err)
+		p.settleCurrent(err)
 	case p.next:
 		p.leave(s)
 		s.stop()

@@ -305,6 +305,33 @@ func TestSupervisorKilledDuringReload(t *testing.T) {
 	}
 }
 
+// How the current generation is while the next one starts is not the outcome of
+// the reload.
+func TestGenerationFailsAndRecoversDuringReload(t *testing.T) {
+	s := newService(t, "www").start()
+	cfg := s.config("www")
+	behave(cfg.Pools[0], fakeSilent)
+	failed := make(chan error, 1)
+	go func() { failed <- s.reload(cfg) }()
+	s.nextStarts("www")
+	s.on(func() {
+		p := s.master.pools["www"]
+		for what, happens := range map[string]func(){
+			"failed":    func() { p.supervisorFailed(p.current, errors.New("no workers")) },
+			"recovered": func() { p.supervisorReady(p.current) },
+		} {
+			happens()
+			if s.master.reload == nil {
+				t.Errorf("the reload has ended because the current generation has %s", what)
+			}
+		}
+	})
+	s.pass(startRounds*cfg.Pools[0].RunnerStartTime + readySlack)
+	if err := receive(t, "the end of the reload", failed); err == nil || strings.Contains(err.Error(), "no workers") {
+		t.Errorf("the reload ended with %v", err)
+	}
+}
+
 func TestReloadOfGlobalDirectives(t *testing.T) {
 	s := newService(t, "www").start()
 	cfg := s.config("www")
