@@ -140,7 +140,7 @@ func TestParentInChroot(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
-			if err := test.make(filepath.Join(root, "tmp")); os.IsPermission(err) {
+			if err := test.make(filepath.Join(root, "tmp")); errors.Is(err, os.ErrPermission) {
 				return // only root can give a directory away
 			} else if err != nil {
 				t.Fatal(err)

@@ -168,7 +168,7 @@ func TestShareInAnothersDirectory(t *testing.T) {
 			if err := os.Remove(d.Path); err != nil {
 				t.Fatal(err)
 			}
-			if err := replace(d.Path, victim); os.IsPermission(err) {
+			if err := replace(d.Path, victim); errors.Is(err, os.ErrPermission) {
 				return // only root can give a directory away
 			} else if err != nil {
 				t.Fatal(err)
