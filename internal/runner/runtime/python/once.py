@@ -3,7 +3,7 @@
 import sys
 
 from anyfpm.program import Scripts, new_main
-from anyfpm.worker import flush
+from anyfpm.wire import flush
 
 
 class Once(Scripts):

@@ -14,7 +14,7 @@ from anyfpm import wire
 from anyfpm.cache import Cache
 from anyfpm.environment import Environment
 from anyfpm.report import report
-from anyfpm.worker import flush
+from anyfpm.wire import flush
 
 # What a script's children write does not pass through this process.
 DRAIN = wire.DRAIN_STDOUT | wire.DRAIN_STDERR

@@ -4,8 +4,7 @@ import io
 import os
 import sys
 
-from anyfpm.wire import MAX_TAIL, write_all
-from anyfpm.worker import flush
+from anyfpm.wire import MAX_TAIL, flush, write_all
 
 _ENCODING = sys.stdout.encoding
 _ERRORS = sys.stdout.errors

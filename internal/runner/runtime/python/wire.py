@@ -107,3 +107,11 @@ def write_all(fd, data):
         rest = memoryview(data)
         while written < len(data):
             written += os.write(fd, rest[written:])
+
+
+def flush(file):
+    """Write out what a file holds, if it still is one."""
+    try:
+        file.flush()
+    except (AttributeError, OSError, ValueError):
+        pass  # replaced by something else, a broken pipe, closed or detached

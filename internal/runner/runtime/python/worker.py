@@ -3,7 +3,7 @@
 import sys
 
 from anyfpm import zygote
-from anyfpm.wire import Control
+from anyfpm.wire import Control, flush
 
 
 def run(make_work):
@@ -32,14 +32,6 @@ def run(make_work):
     control.hello(work.inline)
     while True:
         work.serve(*control.receive())
-
-
-def flush(file):
-    """Write out what a file holds, if it still is one."""
-    try:
-        file.flush()
-    except (AttributeError, OSError, ValueError):
-        pass  # replaced by something else, a broken pipe, closed or detached
 
 
 def _set_path(directories):

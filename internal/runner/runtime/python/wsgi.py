@@ -59,7 +59,7 @@ class Application:
         # to be shared by the workers.
         self._application = application.load(self._settings)
         os.register_at_fork(after_in_child=self._become_child)
-        worker.flush(sys.stdout)
+        wire.flush(sys.stdout)
         self._environ = {
             "wsgi.version": (1, 0),
             "wsgi.errors": sys.stderr,
