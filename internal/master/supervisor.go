@@ -1,6 +1,7 @@
 package master
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"syscall"
@@ -272,5 +273,41 @@ func (s *supervisor) kill() {
 	}
 	if err := proc.KillLeader(s.pid, syscall.SIGKILL); err != nil {
 		s.pool.log().Error("cannot kill the supervisor", "err", err)
+	}
+}
+
+// handle acts on a message of the supervisor.
+func (s *supervisor) handle(message control.Message) {
+	m := s.pool.master
+	switch message := message.(type) {
+	case *control.Ready:
+		if s.state == supervisorStarting || s.state == supervisorFailing {
+			s.state = supervisorReady
+			s.pool.supervisorReady(s)
+			if m.announced && m.reload == nil {
+				m.tellAnnounced()
+			}
+		}
+	case *control.Failed:
+		// It ends in what a worker has printed, and operators read it on a terminal.
+		s.failure = logfile.Printable(message.Reason)
+		if s.state == supervisorStarting || s.state == supervisorReady {
+			s.state = supervisorFailing
+			s.pool.supervisorFailed(s, errors.New(s.failure))
+		}
+	case *control.Quiet:
+		if s.state == supervisorReady {
+			s.pool.supervisorQuiet(s)
+		}
+	case *control.Snapshot:
+		if message.ID == s.barrier {
+			s.passBarrier()
+			return
+		}
+		m.snapshots.answer(s, message)
+	case *control.Usage:
+		m.shares.update(s, message)
+	case *control.WorkerExited:
+		m.crashed(syscall.Signal(message.Signal))
 	}
 }
