@@ -119,8 +119,7 @@ func (r *request) locate(path string) (name, file, root string) {
 	}
 	// A file stands for itself, at the root of its directory.
 	file = absolute(path)
-	root, name = filepath.Split(file)
-	return "/" + name, file, filepath.Clean(root)
+	return "/" + filepath.Base(file), file, filepath.Dir(file)
 }
 
 // absolute returns a path from the top, or as it is if nobody knows where we are.

@@ -181,9 +181,9 @@ func (d *httpDoor) count(_ net.Conn, state http.ConnState) {
 	}
 }
 
-// leave stops accepting and waits for the connections to end. A client may
-// send its next request at any moment, so none is closed under its hands: it is
-// told with the response to that request.
+// leave stops accepting and waits for the connections to end, at most for
+// httpGrace. A client may send its next request at any moment, so one in use is
+// not closed under its hands: it is told with the response to that request.
 func (d *httpDoor) leave(ctx context.Context) {
 	d.leaving.Store(true)
 	_ = d.listener.Close()
