@@ -3,6 +3,7 @@ package master
 import (
 	"fmt"
 	"os"
+	"runtime/debug"
 
 	"github.com/anyfpm/anyfpm/internal/control"
 	"github.com/anyfpm/anyfpm/internal/logfile"
@@ -25,6 +26,7 @@ func (m *Master) announceReady() {
 	if m.phase != phaseRunning {
 		return
 	}
+	debug.FreeOSMemory() // what it took to read the configuration is of no more use
 	logfile.Printf(m.log, logfile.LevelNotice, "ready to handle connections")
 	m.announced = true
 	m.tellAnnounced()
