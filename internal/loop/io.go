@@ -34,6 +34,27 @@ func Write(fd int, p []byte) (int, unix.Errno) {
 	}
 }
 
+// Send is Write for a socket. Copies of the descriptors go with the first byte
+// (SCM_RIGHTS), if there are any.
+func Send(fd int, p []byte, descriptors ...int) (int, unix.Errno) {
+	if len(p) == 0 {
+		return 0, 0
+	}
+	message := unix.Msghdr{Iov: &unix.Iovec{Base: &p[0]}, Iovlen: 1}
+	message.Iov.SetLen(len(p))
+	if len(descriptors) > 0 {
+		rights := unix.UnixRights(descriptors...)
+		message.Control = &rights[0]
+		message.SetControllen(len(rights))
+	}
+	for {
+		r, _, errno := unix.RawSyscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&message)), unix.MSG_NOSIGNAL)
+		if errno != unix.EINTR {
+			return int(r), errno
+		}
+	}
+}
+
 // Accept takes one connection off a listening socket, non-blocking and
 // close-on-exec. The peer's address is not asked for: see unix.Getpeername.
 func Accept(fd int) (int, unix.Errno) {
@@ -84,8 +105,8 @@ func Duplicate(fd int) (int, error) {
 	return int(r), nil
 }
 
-// SetNonblock makes a pipe's descriptor non-blocking, of which access is the
-// one flag: unix.O_RDONLY or unix.O_WRONLY.
+// SetNonblock makes a descriptor non-blocking of which access is the one flag:
+// unix.O_RDONLY or unix.O_WRONLY of a pipe, unix.O_RDWR of a socket.
 func SetNonblock(fd, access int) {
 	_, _, _ = unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_SETFL, uintptr(access|unix.O_NONBLOCK))
 }

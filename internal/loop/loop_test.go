@@ -315,3 +315,36 @@ func BenchmarkPost(b *testing.B) {
 	}
 	l.Close()
 }
+
+// Send hands descriptors over, and a peer that is gone is no signal.
+func TestSend(t *testing.T) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(pair[0]) }()
+	r, w := pipe(t)
+	if n, errno := Send(pair[0], []byte("two"), r, w); n != 3 || errno != 0 {
+		t.Fatalf("sent %d, %v", n, errno)
+	}
+	buf, ancillary := make([]byte, 10), make([]byte, unix.CmsgSpace(4*4))
+	n, size, _, _, err := unix.Recvmsg(pair[1], buf, ancillary, unix.MSG_CMSG_CLOEXEC)
+	if err != nil || string(buf[:n]) != "two" {
+		t.Fatalf("got %q, %v", buf[:n], err)
+	}
+	messages, err := unix.ParseSocketControlMessage(ancillary[:size])
+	if err != nil || len(messages) != 1 {
+		t.Fatalf("got %d messages, %v", len(messages), err)
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) != 2 {
+		t.Fatalf("got descriptors %v, %v", fds, err)
+	}
+	for _, fd := range fds {
+		_ = unix.Close(fd)
+	}
+	_ = unix.Close(pair[1])
+	if n, errno := Send(pair[0], []byte("nobody")); errno != unix.EPIPE {
+		t.Errorf("sent %d, %v", n, errno)
+	}
+}

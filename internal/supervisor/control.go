@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/anyfpm/anyfpm/internal/loop"
 	"github.com/anyfpm/anyfpm/internal/proc"
 	"github.com/anyfpm/anyfpm/internal/runner"
 	"github.com/anyfpm/anyfpm/status"
@@ -37,7 +38,7 @@ func (w *worker) openControl() (ends controlEnds, err error) {
 		return ends, fmt.Errorf("cannot make a worker's control socket: %w", err)
 	}
 	ends.control = pair[1]
-	_ = unix.SetNonblock(pair[0], true)
+	loop.SetNonblock(pair[0], unix.O_RDWR)
 	l, err := w.s.addLink(w, pair[0])
 	if err != nil {
 		return ends, err
@@ -62,7 +63,7 @@ func (e controlEnds) list() []int { return []int{e.control, e.stdout, e.stderr} 
 func (e controlEnds) close() {
 	for _, fd := range e.list() {
 		if fd >= 0 {
-			_ = unix.Close(fd)
+			loop.Close(fd)
 		}
 	}
 }
@@ -99,7 +100,7 @@ func (l *link) begin(r *request) error {
 		if descriptor, err = l.stdin.open(l.s, r, &r.body); err != nil {
 			return err
 		}
-		defer func() { _ = unix.Close(descriptor) }()
+		defer loop.Close(descriptor)
 		req.Body = runner.DescriptorBody
 	}
 	l.inputDone = true // what is left of it goes through l.stdin
@@ -116,9 +117,9 @@ func (l *link) begin(r *request) error {
 	if descriptor < 0 {
 		return nil
 	}
-	n, err := unix.SendmsgN(l.fd, l.out, unix.UnixRights(descriptor), nil, unix.MSG_NOSIGNAL)
-	if err != nil {
-		return fmt.Errorf("cannot send a request to worker %d: %w", l.w.pid, err)
+	n, errno := loop.Send(l.fd, l.out, descriptor)
+	if errno != 0 {
+		return fmt.Errorf("cannot send a request to worker %d: %w", l.w.pid, errno)
 	}
 	l.sent, l.fresh = n, false
 	return nil
@@ -260,6 +261,6 @@ func (w *worker) leaving() {
 // compile.
 func (s *Supervisor) compile(script string) {
 	if s.zygote != nil && s.zygote.ready {
-		s.zygote.send(s.zygote.dlg.Compile(nil, script), nil)
+		s.zygote.send(s.zygote.dlg.Compile(nil, script))
 	}
 }

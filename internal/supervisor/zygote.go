@@ -104,23 +104,19 @@ func (z *zygote) started(pid int, err error) {
 		return
 	}
 	z.pid = pid
-	z.send(z.dlg.Start(nil), nil)
+	z.send(z.dlg.Start(nil))
 }
 
 // send writes a message to the zygote. Its messages are short, and it reads
 // them before anything else, so the socket always has room; if not, the
 // zygote hangs.
-func (z *zygote) send(message []byte, fds []int) {
-	var rights []byte
-	if len(fds) > 0 {
-		rights = unix.UnixRights(fds...)
-	}
-	n, err := unix.SendmsgN(z.fd, message, rights, nil, unix.MSG_NOSIGNAL)
-	if err == nil && n < len(message) {
-		err = errors.New("it does not read")
-	}
-	if err != nil {
-		z.fail(fmt.Errorf("cannot send to the zygote: %w", err))
+func (z *zygote) send(message []byte, fds ...int) {
+	n, errno := loop.Send(z.fd, message, fds...)
+	switch {
+	case errno != 0:
+		z.fail(fmt.Errorf("cannot send to the zygote: %w", errno))
+	case n < len(message):
+		z.fail(errors.New("cannot send to the zygote: it does not read"))
 	}
 }
 
@@ -132,7 +128,7 @@ func (z *zygote) fork(w *worker) {
 	}
 	defer ends.close()
 	z.forking = append(z.forking, w)
-	z.send(z.dlg.Fork(nil), ends.list())
+	z.send(z.dlg.Fork(nil), ends.list()...)
 }
 
 // Ready implements loop.Handler.
