@@ -72,7 +72,7 @@ func (p *Pool) Exited(now time.Duration, w *Worker) []Action {
 	p.backoff.tick(p.now)
 	switch {
 	case p.cfg.Slots || p.phase == phaseStopping:
-	case was == StateStarting, was == StateIdle && w.requests == 0 && p.now-w.ready < trial:
+	case was == StateStarting, p.stillborn(w, was):
 		p.startFailed(w)
 		p.owe(w, was != StateStarting || w.owed)
 	case was == StateStopping && w.reason == StartTimeout:
@@ -86,6 +86,24 @@ func (p *Pool) Exited(now time.Duration, w *Worker) []Action {
 	p.bury(w)
 	p.settle()
 	return p.out
+}
+
+// stillborn reports whether w, which is gone, was of no use though it was ready:
+// it has read no request. One that it was given has lost nothing by it, and does
+// not count that as an attempt.
+func (p *Pool) stillborn(w *Worker, was WorkerState) bool {
+	if p.now-w.ready >= trial {
+		return false
+	}
+	if was != StateBusy {
+		return was == StateIdle && w.requests == 0
+	}
+	r := w.leases.first()
+	if w.requests > 1 || !r.Unread {
+		return false
+	}
+	r.attempts--
+	return true
 }
 
 // StartDenied says that w, of a Start, may not be started now: the pool starts

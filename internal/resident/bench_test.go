@@ -152,7 +152,7 @@ func benchmarkFork(b *testing.B, kind, script string, start resident.Start) {
 		}
 		w := idle[0]
 		idle = idle[1:]
-		w.awaitHello()
+		z.awaitReady(w)
 		if r := w.do(request{script: script, variables: nginxVariables}); r.status != 0 || r.stdout() == "" {
 			b.Fatalf("%+v", r)
 		}

@@ -89,8 +89,8 @@ type residentDialogue struct {
 	finish bool   // that frame is FINISH
 }
 
-// Probe implements Dialogue. A worker that a zygote forked is told nothing
-// and says HELLO by itself; the supervisor waits for that as well.
+// Probe implements Dialogue. A worker that a zygote forked is told nothing, and
+// says HELLO by itself or not at all.
 func (d *residentDialogue) Probe(dst []byte) []byte {
 	if d.runner.zygote {
 		return dst
@@ -214,10 +214,15 @@ func (z *residentZygote) Input(p []byte, out ZygoteSink) error {
 		switch ev.Kind {
 		case resident.EventNone:
 		case resident.EventHello:
-			if _, err := resident.ParseHello(ev.Data); err != nil {
+			hello, err := resident.ParseHello(ev.Data)
+			if err != nil {
 				return err
 			}
-			out.Probed(0)
+			inline := 0
+			if z.runner.start.Once {
+				inline = int(min(hello.Inline, InlineAll))
+			}
+			out.Probed(inline)
 		case resident.EventChild:
 			out.Forked(ev.PID)
 		case resident.EventExited:

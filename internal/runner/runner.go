@@ -161,7 +161,9 @@ type Zygote interface {
 
 // A ZygoteSink receives what a zygote says.
 type ZygoteSink interface {
-	// Probed says that the zygote is ready.
+	// Probed says that the zygote is ready. If inline is not 0 its workers are
+	// ready once they are forked, without a word of their own, and inline is
+	// what Sink.Probed would say of them.
 	Probed(inline int)
 	// Forked answers the oldest Fork that has no answer: the worker's pid, or
 	// 0 if it could not be forked.

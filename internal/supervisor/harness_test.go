@@ -69,7 +69,6 @@ type recorder struct {
 	handOver func([]control.Connection, []int, func())
 }
 
-func (r *recorder) Ready()                      { close(r.ready) }
 func (r *recorder) Failed(reason string)        { r.failed <- reason }
 func (r *recorder) Quiet()                      { r.quiet <- struct{}{} }
 func (r *recorder) Crashed(int, syscall.Signal) {}
@@ -77,6 +76,15 @@ func (r *recorder) Usage(int, int)              {}
 func (r *recorder) Status(uint64, []byte)       {}
 func (r *recorder) HandOver(list []control.Connection, fds []int, done func()) {
 	r.handOver(list, fds, done)
+}
+
+// Ready may come again after Failed.
+func (r *recorder) Ready() {
+	select {
+	case <-r.ready:
+	default:
+		close(r.ready)
+	}
 }
 
 // defaults is a pool as internal/config would hand it over.

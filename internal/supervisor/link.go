@@ -74,6 +74,7 @@ func (s *Supervisor) addLink(w *worker, fd int) (*link, error) {
 func (l *link) serve(r *request) {
 	l.r, r.link = r, l
 	l.ended, l.finished, l.inputDone, l.short, l.fresh = false, false, false, false, true
+	r.lease.Unread = false
 	if l.s.runner.Wiring() == runner.Control {
 		if err := l.begin(r); errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
 			l.unread()
@@ -165,15 +166,23 @@ func (l *link) hangUp() {
 // over another one; an interpreter that does is about to be gone.
 func (l *link) unread() {
 	r, w := l.r, l.w
-	whole := r.unseen()
-	if w.s.runner.Wiring() == runner.Listener && whole {
+	if w.s.runner.Wiring() == runner.Listener && r.unseen() {
 		l.r, r.link = nil, nil
 		l.close()
 		w.serve(r)
 		return
 	}
 	l.close()
+	r.unseen() // closing has thrown away what came of the body
 	w.expectExit()
+}
+
+// ignored tells by the error of a read that a worker has ended without having
+// read all of its request, so that it cannot have begun with it: the kernel makes
+// a difference between a socket that is closed and one that is with something to
+// read.
+func (l *link) ignored(errno unix.Errno) bool {
+	return errno == unix.ECONNRESET && l.s.runner.Wiring() == runner.Control && l.r != nil && !l.r.resp.began
 }
 
 // Ready implements loop.Handler.
@@ -203,6 +212,8 @@ func (l *link) read() {
 		switch {
 		case errno == unix.EAGAIN:
 			l.readable = false
+		case l.ignored(errno):
+			l.unread()
 		case errno != 0, n == 0:
 			l.readable = false
 			l.peerClosed()
@@ -221,6 +232,9 @@ func (l *link) read() {
 func (l *link) lastWords() {
 	for !l.closed {
 		n, errno := loop.Read(l.fd, l.s.relayBuf)
+		if l.ignored(errno) {
+			l.unread()
+		}
 		if errno != 0 || n == 0 {
 			return
 		}

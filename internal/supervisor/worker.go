@@ -47,6 +47,7 @@ type worker struct {
 	again     bool // a second zygote forks it
 	crashed   bool // killed by somebody else
 	refused   bool // it did not accept a connection
+	deaf      bool // it has left a request unread
 	awaited   bool // its end was seen coming, and more time given
 	gone      bool
 	broken    error          // why it was given up
@@ -115,9 +116,10 @@ func (w *worker) newLink(r *request) *link {
 	return l
 }
 
-// unseen permits to try a request again that no worker has read a byte of, and
-// tells whether all of it is still there.
+// unseen permits to try a request again that no worker has read, and tells
+// whether all of it is still there.
 func (r *request) unseen() bool {
+	r.lease.Unread, r.worker.deaf = true, true
 	r.lease.Retryable = r.body.rewind() && r.data.rewind()
 	return r.lease.Retryable
 }

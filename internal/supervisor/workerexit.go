@@ -142,7 +142,7 @@ func (w *worker) onExit(exit proc.Exit) {
 		cause = fmt.Sprintf("child %d failed: %v", exit.PID, w.broken)
 	}
 	w.mourn(cause)
-	if !w.isReady {
+	if !w.isReady || w.stopped == 0 && w.untried() {
 		w.s.lastFailure = cause
 		if w.stopped == pool.StartTimeout {
 			w.s.lastFailure = fmt.Sprintf("child %d was not ready within runner.start_timeout (%v)", exit.PID, w.s.cfg.RunnerStartTime)
@@ -172,6 +172,13 @@ func (w *worker) mourn(cause string) {
 			}
 		}
 	}
+}
+
+// untried says that the worker has read no request: it may be its start that has
+// failed.
+func (w *worker) untried() bool {
+	n := w.lease.Requests()
+	return n == 0 || n == 1 && w.deaf
 }
 
 // reaped says that the worker was idle for too long and left when it was asked

@@ -23,6 +23,9 @@ type zygote struct {
 	fd    int
 	ready bool
 	gone  bool
+	// inline is how long a body its workers, which are ready once they are
+	// forked, take inline; 0 if they say so themselves when they are.
+	inline int
 
 	waiting []*worker // to be forked when the zygote is ready
 	forking []*worker // FORK is sent, in this order
@@ -154,8 +157,8 @@ func (z *zygote) Ready(loop.Ready) {
 }
 
 // Probed implements runner.ZygoteSink.
-func (z *zygote) Probed(int) {
-	z.ready = true
+func (z *zygote) Probed(inline int) {
+	z.ready, z.inline = true, inline
 	waiting := z.waiting
 	z.waiting = nil
 	for _, w := range waiting {
@@ -177,6 +180,11 @@ func (z *zygote) Forked(pid int) {
 	}
 	z.s.forked[pid] = w
 	w.started(pid, nil)
+	if z.inline > 0 && w.signal == 0 {
+		for _, l := range w.links { // its only one
+			l.Probed(z.inline)
+		}
+	}
 }
 
 // Exited implements runner.ZygoteSink.

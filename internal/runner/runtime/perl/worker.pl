@@ -151,11 +151,13 @@ for my $module (grep { length } split /\n/, $settings->{preload}) {
 }
 Anyfpm::Stdio::flush();    # what a module has printed is in no response
 Anyfpm::State::begin();
-Anyfpm::Zygote::run(\&Anyfpm::Script::preload) if $settings->{role} eq 'zygote';
+my $inline = Anyfpm::Linux::can_receive_descriptors() ? 4096 : 0xffffffff;
+my $forked = $settings->{role} eq 'zygote';
+Anyfpm::Zygote::run($once ? $inline : 0, \&Anyfpm::Script::preload) if $forked;
 $pid = $$;
 if (!$once) {    # a process for one request leaves as it is
     Anyfpm::Linux::prctl(Anyfpm::Linux::PR_SET_CHILD_SUBREAPER(), 1);
     Anyfpm::State::save();
 }
-Anyfpm::Wire::hello(Anyfpm::Linux::can_receive_descriptors() ? 4096 : 0xffffffff);
+Anyfpm::Wire::hello($inline) if !($once and $forked);
 serve(Anyfpm::Wire::receive()) while 1;

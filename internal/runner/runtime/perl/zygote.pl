@@ -6,14 +6,15 @@ use warnings;
 use POSIX ();
 
 # run serves the supervisor's commands. It returns in each child, whose
-# control socket is its own. compile is called with the path of a script.
+# control socket is its own. compile is called with the path of a script; inline
+# is for HELLO: that of children which say none, or 0.
 sub run {
-    my ($compile) = @_;
+    my ($inline, $compile) = @_;
     pipe my $wakeup, my $wakeup_end or die "anyfpm: cannot make a pipe: $!\n";
     binmode $_ for $wakeup, $wakeup_end;
     local $SIG{CHLD} = sub { syswrite $wakeup_end, '.' };
     make_room();
-    Anyfpm::Wire::hello(0);
+    Anyfpm::Wire::hello($inline);
     while (1) {
         my $ready = '';
         if (!Anyfpm::Wire::pending()) {

@@ -24,12 +24,15 @@ def run(make_work):
     _import_all(settings.get("preload", ""))
     work = make_work(settings, control)
     flush(sys.stdout)  # what a module has printed is in no response
-    if settings.get("role") == "zygote":
-        zygote.run(control, work)
+    once = settings.get("isolation") == "fork"
+    forked = settings.get("role") == "zygote"
+    if forked:
+        zygote.run(control, work, work.inline if once else 0)
     work.attach()
-    if settings.get("isolation") != "fork":
+    if not once:
         zygote.freeze()
-    control.hello(work.inline)
+    if not (once and forked):
+        control.hello(work.inline)
     while True:
         work.serve(*control.receive())
 

@@ -11,8 +11,11 @@ from anyfpm import linux
 from anyfpm.wire import COMPILE, FORK
 
 
-def run(control, work):
-    """Serve the supervisor's commands; return in each child, with control its own."""
+def run(control, work, inline):
+    """Serve the supervisor's commands; return in each child, with control its own.
+
+    inline is for HELLO: that of children which say none, or 0.
+    """
     wakeup, wakeup_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal(SIGCHLD, lambda number, frame: None)
     set_wakeup_fd(wakeup_end, warn_on_full_buffer=False)
@@ -20,7 +23,7 @@ def run(control, work):
     events.register(control, POLLIN)
     events.register(wakeup, POLLIN)
     freeze()
-    control.hello(0)
+    control.hello(inline)
     while True:
         ready = [] if control.pending() else [fd for fd, _ in events.poll()]
         if wakeup in ready:

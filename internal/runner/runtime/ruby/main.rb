@@ -11,12 +11,15 @@ module Anyfpm::Main
     $LOAD_PATH.unshift(*settings["path"].split("\n"))
     settings["preload"].split("\n").each { |name| preload(name) }
     $stdout.flush # what a library has printed is in no response
-    if settings["role"] == "zygote"
-      wire = Anyfpm::Zygote.new(wire) { |path| Anyfpm::Script.preload(path) }.run
-    end
     once = settings["isolation"] == "fork"
+    forked = settings["role"] == "zygote"
+    if forked
+      inline = once ? Anyfpm::Worker::INLINE : 0
+      wire = Anyfpm::Zygote.new(wire, inline) { |path| Anyfpm::Script.preload(path) }.run
+    end
     Anyfpm::Linux.adopt_orphans unless once
     worker = Anyfpm::Worker.new(wire, once, title)
+    wire.hello(Anyfpm::Worker::INLINE) unless once && forked
     worker.run
   end
 

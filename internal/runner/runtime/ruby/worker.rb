@@ -14,7 +14,6 @@ class Anyfpm::Worker
   end
 
   def run
-    @wire.hello(INLINE)
     loop { serve(*@wire.receive) }
   end
 

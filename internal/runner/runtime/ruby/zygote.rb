@@ -1,9 +1,10 @@
 # Zygote is the process that has everything loaded and forks the workers.
 class Anyfpm::Zygote
   # The block is called with the path of a script that children should have
-  # compiled.
-  def initialize(wire, &compile)
+  # compiled. inline is for HELLO: that of children which say none, or 0.
+  def initialize(wire, inline, &compile)
     @wire = wire
+    @inline = inline
     @compile = compile
   end
 
@@ -13,7 +14,7 @@ class Anyfpm::Zygote
     wakeup, wakeup_end = IO.pipe
     trap("CHLD") { wakeup_end.write_nonblock(".", exception: false) }
     Process.respond_to?(:warmup) ? Process.warmup : GC.start
-    @wire.hello(0)
+    @wire.hello(@inline)
     loop do
       unless @wire.pending?
         ready, = IO.select([wakeup, @wire.socket])

@@ -1,0 +1,111 @@
+package supervisor
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/anyfpm/anyfpm/internal/config"
+	"github.com/anyfpm/anyfpm/internal/runner/runtime"
+	"github.com/anyfpm/anyfpm/pool"
+)
+
+// altered is a pool whose workers are Python's for one request, with changes to
+// their program: each text is replaced by the one that follows.
+func altered(t *testing.T, texts ...string) *config.Pool {
+	t.Helper()
+	program, err := runtime.Load("python")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(texts); i += 2 {
+		if !strings.Contains(string(program.Text), texts[i]) {
+			t.Fatalf("the program lacks %q", texts[i])
+		}
+	}
+	path := filepath.Join(t.TempDir(), "program")
+	if err := os.WriteFile(path, []byte(strings.NewReplacer(texts...).Replace(string(program.Text))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := interpreter(config.RunnerPython, "fork")
+	cfg.RunnerCommand = []string{"sh", "-c", `exec python3 "$@" <` + path, "sh"}
+	return cfg
+}
+
+// A zygote that says nothing of the bodies that its workers take has workers that
+// say when they are ready, as all had once.
+func TestZygoteWhoseWorkersSayHello(t *testing.T) {
+	g := start(t, altered(t, "work.inline if once else 0", "0", "if not (once and forked)", "if True"))
+	g.ready()
+	g.on(func(s *Supervisor) {
+		if s.zygote.inline != 0 || s.only().inline != 4096 {
+			t.Errorf("the zygote says %d and its workers %d", s.zygote.inline, s.only().inline)
+		}
+	})
+	if got := g.get(params(g.plain("x.py", "print('A: b\\n\\nfine')\n")), ""); got.body() != "fine" {
+		t.Errorf("got %q, stderr %q", got.stdout, got.stderr)
+	}
+}
+
+// Workers that die before they have read a request are of no use, whether one is
+// waiting for them or not: the pool fails, and says what they have said.
+func TestZygoteWhoseWorkersDie(t *testing.T) {
+	g := start(t, altered(t, "work.attach()", "work.detach()"))
+	waiting := g.begin(append(params(g.plain("x.py", "")), "REQUEST_METHOD", "POST"), "x")
+	select {
+	case reason := <-g.events.failed:
+		if !strings.Contains(reason, "exited with code 1") || !strings.Contains(reason, "no attribute 'detach'") {
+			t.Errorf("the reason is %q", reason)
+		}
+	case <-time.After(patience):
+		t.Fatal("the pool does not fail")
+	}
+	if got := <-waiting; !strings.HasPrefix(got.stdout, "Status: 503") {
+		t.Errorf("the request that waited got %q", got.stdout)
+	}
+}
+
+// A request that its worker has not read when it dies is given to another one,
+// whatever its method.
+func TestUnreadRequestIsTriedAgain(t *testing.T) {
+	for _, isolation := range []string{"fork", "persistent"} {
+		for name, body := range map[string]string{"short": "x", "long": strings.Repeat("x", 1<<20)} {
+			t.Run(isolation+" "+name, func(t *testing.T) {
+				cfg := interpreter(config.RunnerPython, isolation)
+				cfg.MaxChildren = 1
+				g := start(t, cfg)
+				g.ready()
+				script := g.plain("x.py", "import sys\nprint('A: b\\n')\nprint(len(sys.stdin.buffer.read()))\n")
+				var first int
+				g.on(func(s *Supervisor) { first = s.only().pid })
+				_ = syscall.Kill(first, syscall.SIGSTOP)
+				answer := g.begin(append(params(script), "REQUEST_METHOD", "POST"), body)
+				g.until("the worker has the request", func(s *Supervisor) bool { return s.only().lease.State() == pool.StateBusy })
+				_ = syscall.Kill(first, syscall.SIGKILL)
+				if got := <-answer; got.body() != fmt.Sprint(len(body)) {
+					t.Errorf("got %q, stderr %q", got.stdout, got.stderr)
+				}
+			})
+		}
+	}
+}
+
+// One that it has read is not.
+func TestReadRequestIsNotTriedAgain(t *testing.T) {
+	for _, isolation := range []string{"fork", "persistent"} {
+		t.Run(isolation, func(t *testing.T) {
+			g := start(t, interpreter(config.RunnerPython, isolation))
+			g.ready()
+			script := g.plain("x.py", "import os\nos.kill(os.getpid(), 9)\n")
+			got := g.get(append(params(script), "REQUEST_METHOD", "POST"), "x")
+			if !strings.HasPrefix(got.stdout, "Status: 502") {
+				t.Errorf("got %q", got.stdout)
+			}
+			g.until("its end is counted", func(s *Supervisor) bool { return s.exits[exitSignal] == 1 })
+		})
+	}
+}
