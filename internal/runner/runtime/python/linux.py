@@ -4,7 +4,6 @@ try:
     import ctypes
 
     _prctl = ctypes.CDLL(None).prctl
-    _prctl.argtypes = (ctypes.c_int,) + (ctypes.c_ulong,) * 4
 except (ImportError, OSError, AttributeError):
     _prctl = None  # docs/worker-protocol.md says what is lost without it
 
