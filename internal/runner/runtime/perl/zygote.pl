@@ -34,10 +34,21 @@ sub run {
     }
 }
 
-# make_room has perl's table of all hash keys grow now if it is nearly full. It
-# would do so in each child else, which then copies every page with a key. They
-# are freed in an order that has the next ones lie side by side again.
+my @filling;    # is never given back: what is freed leaves gaps
+
+# make_room has children copy fewer pages: perl's table of all hash keys grows
+# now if it is nearly full, which it would do in each child else, and what is
+# free between other values is taken, so that theirs lie side by side.
 sub make_room {
+    add_keys();
+    return if @filling > 6000;    # 2 MB
+    for my $size (map { 16 * $_ } reverse 1 .. 31) {
+        push @filling, "\0" x $size for 1 .. 20;
+    }
+}
+
+# The keys are freed in an order that has the next ones lie side by side again.
+sub add_keys {
     my %keys;
     my @names = map {"anyfpm $_"} 1 .. 300;
     $keys{$_} = undef for @names;
