@@ -193,6 +193,48 @@ func TestZygoteCompileTouchesNothing(t *testing.T) {
 	}
 }
 
+// The regular expressions that stand in a Python script are compiled with it, if
+// that is all there is to them.
+func TestZygotePatterns(t *testing.T) {
+	z := spawnZygote(t, "python", resident.Start{Once: true, Preload: []string{"re"}})
+	script := writeScript(t, "patterns.py", `
+import re
+import re as regex
+from re import compile as c, I
+
+found = [key[1:] for key in re._cache if key[1] not in known]
+
+def use(text, *args, **options):
+    re.sub("sub", "", text)
+    regex.match("a" "lias", text, regex.M | re.S)
+    c("from", flags=I)
+    [re.split(b"split", line, 0, re.X) for line in text]
+    re.search(string=text, pattern="by" + "name")
+    re.compile("shown", re.DEBUG)
+    re.compile("[[warns]")
+    re.compile("(fails")
+    re.compile(text), re.compile(*args), re.compile(**options), text.sub("other", "")
+
+print(found)
+`)
+	known := writeScript(t, "known.py", "import re\nprint([key[1] for key in re._cache])\n")
+	prologue := "known = " + z.fork().do(request{script: known}).stdout()
+	source, err := os.ReadFile(script)
+	check(t, err)
+	check(t, os.WriteFile(script, append([]byte(prologue), source...), 0o644))
+	for range 2 { // it may be told more than once
+		z.send(resident.AppendCompile(nil, script))
+	}
+	r := z.fork().do(request{script: script})
+	want := "[('sub', 0), ('alias', 24), ('from', 2), ('byname', 0), (b'split', 64)]\n"
+	if r.stdout() != want || r.flags&resident.Compiled != 0 {
+		t.Errorf("%+v, want %s", r, want)
+	}
+	if z.log.Len() > 0 {
+		t.Errorf("zygote says %s", z.log.String())
+	}
+}
+
 // Two scripts know nothing of each other.
 func TestZygoteScripts(t *testing.T) {
 	sources := map[string]string{

@@ -35,10 +35,10 @@ func (p *Program) Args(title string) []string { return []string{"-", title} }
 func Load(kind string) (*Program, error) {
 	switch kind {
 	case "python":
-		return python().load("anyfpm", "wire", "linux", "zygote", "worker",
-			"report", "modules", "cache", "environment", "program", "once", "stdio", "state", "exits", "persistent", "script")
+		return python().load("anyfpm", "wire", "linux", "pages", "zygote", "worker",
+			"report", "modules", "patterns", "cache", "environment", "program", "once", "stdio", "state", "exits", "persistent", "script")
 	case "wsgi":
-		return python().load("anyfpm", "wire", "linux", "zygote", "worker",
+		return python().load("anyfpm", "wire", "linux", "pages", "zygote", "worker",
 			"report", "application", "filewrapper", "response", "wsgi")
 	case "perl":
 		return perl().load("linux", "wire", "zygote", "stdio", "messages", "state", "package", "carp", "libraries", "script", "worker")

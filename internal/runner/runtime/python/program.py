@@ -10,8 +10,7 @@ import sys
 from types import ModuleType
 
 import anyfpm
-from anyfpm import wire
-from anyfpm.cache import Cache
+from anyfpm import cache, pages, wire
 from anyfpm.environment import Environment
 from anyfpm.report import report
 from anyfpm.wire import flush
@@ -29,15 +28,15 @@ class Scripts:
 
     def __init__(self, control):
         self.control = control
-        self.cache = Cache()
+        self.cache = cache.Cache()
         self.environment = Environment()
         anyfpm._finish = self.finish
 
     def compile(self, path):
         """Have a script compiled; what is wrong with it is told to its clients."""
         try:
-            self.cache.load(path)
-        except (OSError, SyntaxError, ValueError, MemoryError, RecursionError):
+            self.cache.load(path, lambda name: cache.recall(pages.elsewhere(cache.prepare, name)))
+        except (OSError, EOFError):
             pass
 
     def attach(self):
@@ -67,7 +66,7 @@ class Scripts:
         path = next(fields)
         arguments = [os.fsdecode(next(fields)) for _ in range(int(next(fields)))]
         self.set_environment(dict(zip(fields, fields)))
-        script, compiled = self.cache.load(path)
+        script, compiled = self.cache.load(path, cache.compiled)
         if compiled:
             self.flags |= wire.COMPILED
         posix.chdir(script.directory)
