@@ -7,7 +7,7 @@ import sys
 from _signal import SIG_DFL, SIGCHLD, SIGKILL, set_wakeup_fd, signal  # cheaper to touch than signal's
 from select import POLLIN, poll  # as posix.fork, before a preloaded module such as gevent's replaces it
 
-from anyfpm import linux
+from anyfpm import linux, pages
 from anyfpm.wire import COMPILE, FORK
 
 
@@ -22,6 +22,7 @@ def run(control, work, inline):
     events = poll()
     events.register(control, POLLIN)
     events.register(wakeup, POLLIN)
+    pages.fill()
     freeze()
     control.hello(inline)
     while True:
