@@ -251,10 +251,30 @@ func (w *worker) dismiss() bool {
 	return true
 }
 
-// leaving waits for the exit of a worker that said it will leave.
+// leaving waits for the exit of a worker that said it will leave. A fork for one
+// request does so at once, and the loop need not be told of the end of its stderr
+// beside that of the process.
 func (w *worker) leaving() {
 	w.isLeaving = true
-	w.s.loop.Set(w.timer, w.s.loop.Now()+leavePatience)
+	patience := leavePatience
+	if w.s.traits.Once {
+		w.stderr.rest()
+		patience = exitPatience
+	}
+	w.s.loop.Set(w.timer, w.s.loop.Now()+patience)
+}
+
+// lingers says that the worker has not left at once, which may be because nobody
+// reads its stderr.
+func (w *worker) lingers() bool {
+	if !w.stderr.resting {
+		return false
+	}
+	if err := w.stderr.resume(); err != nil {
+		w.s.log.Error(err.Error())
+	}
+	w.s.loop.Set(w.timer, w.s.loop.Now()+leavePatience-exitPatience)
+	return true
 }
 
 // compile tells the zygote to have a script ready that a worker had to

@@ -24,6 +24,7 @@ func (l *link) release() {
 		if l.s.traits.Once {
 			// A fork for one request has nothing more to do than to exit; the
 			// next one need not wait for that.
+			l.close()
 			l.w.part()
 		}
 		return

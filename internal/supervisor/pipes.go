@@ -13,6 +13,7 @@ type readPipe struct {
 	fd       int // -1 when closed
 	readable bool
 	hup      bool
+	resting  bool // the loop does not watch it
 	loop     *loop.Loop
 	onReady  func()
 }
@@ -68,6 +69,21 @@ func (p *readPipe) toEnd() {
 	p.readable = p.fd >= 0
 }
 
+// rest leaves what the pipe still gets in it, up to what it holds, until it is
+// read toEnd. That spares the loop its end.
+func (p *readPipe) rest() {
+	if p.fd >= 0 {
+		p.resting = true
+		p.loop.Remove(p.fd)
+	}
+}
+
+// resume has the loop watch the pipe again.
+func (p *readPipe) resume() error {
+	p.resting = false
+	return p.loop.Add(p.fd, p)
+}
+
 // release hands the descriptor over. The loop has forgotten it.
 func (p *readPipe) release() (fd int) {
 	fd = p.fd
@@ -83,7 +99,7 @@ func (p *readPipe) close() {
 		loop.Close(p.fd)
 		p.fd = -1
 	}
-	p.readable = false
+	p.readable, p.resting = false, false
 }
 
 // A feedPipe is our end of a script's stdin, or of FCGI_DATA on descriptor 3.

@@ -32,6 +32,7 @@ func (w *worker) waited() {
 	switch {
 	case w.gone:
 		w.part()
+	case w.lingers():
 	case !w.awaited && proc.Ending(w.pid):
 		w.awaited = true
 		w.s.loop.Set(w.timer, w.s.loop.Now()+leavePatience)

@@ -109,3 +109,45 @@ func TestReadRequestIsNotTriedAgain(t *testing.T) {
 		})
 	}
 }
+
+// What a worker for one request says on stderr between the end of its request and
+// its own is logged, if it is more than a pipe holds, too.
+func TestLastWordsOfWorkerForOneRequest(t *testing.T) {
+	for name, lines := range map[string]int{"few": 3, "many": 3000} {
+		t.Run(name, func(t *testing.T) {
+			end := "self.end(status, tail)"
+			cfg := altered(t, end, fmt.Sprintf("%s; os.write(2, (b'late' * 9 + bytes([10])) * %d)", end, lines))
+			g := start(t, cfg)
+			g.ready()
+			if got := g.get(params(g.plain("x.py", "print('A: b\\n\\nfine')\n")), ""); got.body() != "fine" {
+				t.Errorf("got %q, stderr %q", got.stdout, got.stderr)
+			}
+			g.until("the worker has ended", func(s *Supervisor) bool { return s.exits[exitCompleted] == 1 })
+			if n := strings.Count(g.log.String(), "said into stderr: latelate"); n != lines {
+				t.Errorf("%d lines of %d are in the log", n, lines)
+			}
+		})
+	}
+}
+
+// A worker for one request that does not end when that is over is killed. The
+// loop is not told of its descriptors meanwhile.
+func TestWorkerForOneRequestThatStays(t *testing.T) {
+	end := "self.end(status, tail)"
+	g := start(t, altered(t, end, end+"; __import__('time').sleep(1000)"))
+	g.ready()
+	if got := g.get(params(g.plain("x.py", "print('A: b\\n\\nfine')\n")), ""); got.body() != "fine" {
+		t.Errorf("got %q, stderr %q", got.stdout, got.stderr)
+	}
+	g.on(func(s *Supervisor) {
+		for _, w := range s.forked {
+			if w.isLeaving && (len(w.links) > 0 || !w.stderr.resting) {
+				t.Errorf("worker %d is listened to", w.pid)
+			}
+		}
+	})
+	g.pass(exitPatience)
+	g.on(func(*Supervisor) {}) // the turn in which that is due
+	g.pass(leavePatience)
+	g.until("the worker has been killed", func(s *Supervisor) bool { return s.exits[exitBroken] == 1 })
+}
