@@ -38,6 +38,14 @@ func KillGroup(pid int, sig syscall.Signal) error {
 	return nil
 }
 
+// KillRest sends sig to what is left of the process group that pid led, which has
+// been reaped just now.
+func KillRest(pid int, sig syscall.Signal) {
+	if pid > 1 {
+		_ = syscall.Kill(-pid, sig) // mostly nothing is left
+	}
+}
+
 // KillLeader sends sig as KillGroup does, and to pid itself if it has left its
 // group for another: nobody gets away so. The caller must know that pid was not
 // reaped yet.

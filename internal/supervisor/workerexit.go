@@ -158,7 +158,7 @@ func (w *worker) onExit(exit proc.Exit) {
 	}
 	if !w.s.compat.php {
 		// Whatever the worker left in its group must not outlive it.
-		_ = proc.KillGroup(exit.PID, syscall.SIGKILL)
+		proc.KillRest(exit.PID, syscall.SIGKILL)
 	}
 	w.retire()
 }

@@ -135,8 +135,8 @@ func (z *zygote) fork(w *worker) {
 }
 
 // Ready implements loop.Handler.
-func (z *zygote) Ready(loop.Ready) {
-	for !z.gone && z.fd >= 0 {
+func (z *zygote) Ready(r loop.Ready) {
+	for more := true; more && !z.gone && z.fd >= 0; {
 		n, errno := loop.Read(z.fd, z.buf[:])
 		if errno == unix.EAGAIN {
 			return
@@ -149,6 +149,7 @@ func (z *zygote) Ready(loop.Ready) {
 			z.s.loop.Set(z.timer, z.s.loop.Now()+exitPatience)
 			return
 		}
+		more = n == len(z.buf) || r&loop.PeerClosed != 0
 		if err := z.dlg.Input(z.buf[:n], z); err != nil {
 			z.fail(err)
 			return
