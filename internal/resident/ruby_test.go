@@ -1,6 +1,9 @@
 package resident_test
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/anyfpm/anyfpm/internal/resident"
@@ -19,5 +22,42 @@ $LOAD_PATH.unshift("/nowhere")
 	w := spawn(t, "ruby", resident.Start{})
 	for range 3 {
 		w.ask(script, "1\ntrue\n")
+	}
+}
+
+// TestRubyLeavings: what a script leaves for the interpreter's end is done,
+// although a process that has nothing of it does without.
+func TestRubyLeavings(t *testing.T) {
+	for name, test := range map[string]struct{ library, script, want string }{
+		"open file":     {"", `File.open(OUT, "w").write("file")`, "file"},
+		"several":       {"", `$a, $b = File.open(OUT, "w"), File.open("/dev/null"); $b.close; $a << "first"`, "first"},
+		"pipe":          {"", `IO.popen("cat > #{OUT}", "w").write("pipe")`, "pipe"},
+		"finalizer":     {"", `ObjectSpace.define_finalizer("x".dup, proc { File.write(OUT, "finalized") })`, "finalized"},
+		"its finalizer": {"", `class C; def initialize; ObjectSpace.define_finalizer(self, self.class.left); end; def self.left; proc { File.write(OUT, "left") }; end; end; C.new`, "left"},
+		"thread":        {"", `Thread.new { begin; sleep; ensure; File.write(OUT, "ensured"); end }; Thread.pass until Thread.list.last.stop?`, "ensured"},
+		"at_exit":       {"", `at_exit { File.open(OUT, "w").write("at_exit") }`, "at_exit"},
+		"a library's":   {`LOG = File.open(OUT, "w")`, `LOG.write("logged")`, "logged"},
+		"nothing":       {"", `File.write(OUT, "nothing")`, "nothing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			out := filepath.Join(dir, "out")
+			path := fmt.Sprintf("OUT = %q\n", out)
+			library := filepath.Join(dir, "library.rb")
+			check(t, os.WriteFile(library, []byte(path+test.library+"\n"), 0o644))
+			z := spawnZygote(t, "ruby", resident.Start{Once: true, Preload: []string{library}})
+			w := z.fork()
+			if r := w.do(request{script: writeScript(t, "script.rb", test.script+"\nputs 'ok'\n")}); r.stdout() != "ok\n" || r.stderr != "" {
+				t.Errorf("%+v", r)
+			}
+			if status := z.awaitExit(w.pid); status != 0 {
+				t.Errorf("wait status %#x", status)
+			}
+			// A child of popen's writes when it likes.
+			eventually(t, "the file", func() bool {
+				text, _ := os.ReadFile(out)
+				return string(text) == test.want
+			})
+		})
 	}
 }

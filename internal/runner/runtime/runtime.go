@@ -43,7 +43,7 @@ func Load(kind string) (*Program, error) {
 	case "perl":
 		return perl().load("linux", "wire", "zygote", "stdio", "messages", "state", "package", "carp", "libraries", "script", "worker")
 	case "ruby":
-		return ruby().load("wire", "linux", "zygote", "stdio", "state", "script", "worker", "main")
+		return ruby().load("wire", "linux", "zygote", "stdio", "state", "script", "leavings", "worker", "main")
 	}
 	return nil, fmt.Errorf("there is no worker program for %q", kind)
 }

@@ -13,12 +13,13 @@ module Anyfpm::Main
     $stdout.flush # what a library has printed is in no response
     once = settings["isolation"] == "fork"
     forked = settings["role"] == "zygote"
+    leavings = Anyfpm::Leavings.new(wire.socket)
     if forked
       inline = once ? Anyfpm::Worker::INLINE : 0
       wire = Anyfpm::Zygote.new(wire, inline) { |path| Anyfpm::Script.preload(path) }.run
     end
     Anyfpm::Linux.adopt_orphans unless once
-    worker = Anyfpm::Worker.new(wire, once, title)
+    worker = Anyfpm::Worker.new(wire, once, title, leavings)
     wire.hello(Anyfpm::Worker::INLINE) unless once && forked
     worker.run
   end

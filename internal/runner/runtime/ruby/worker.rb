@@ -3,14 +3,16 @@ class Anyfpm::Worker
   INLINE = 4096 # what a pipe always holds: a script's stdin is a descriptor
   DRAIN = Anyfpm::Wire::DRAIN_STDOUT | Anyfpm::Wire::DRAIN_STDERR
 
-  def initialize(wire, once, title)
+  def initialize(wire, once, title, leavings)
     @wire = wire
     @once = once
     @title = title
+    @leavings = leavings
     @blocks = []
     @pid = Process.pid
     @state = Anyfpm::State.new
     @stdio = Anyfpm::Stdio.new
+    @leavings.begin(wire.socket)
   end
 
   def run
@@ -46,6 +48,7 @@ class Anyfpm::Worker
     status = $!.is_a?(SystemExit) ? $!.status : 1
     @stdio.flush
     @wire.finish_request(@flags | Anyfpm::Wire::RETIRE, status)
+    exit!(status) unless @leavings.any?
   end
 
   private
