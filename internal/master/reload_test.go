@@ -29,6 +29,16 @@ func (s *service) nextStarts(pool string) {
 	})
 }
 
+// lastSettles waits until the master has heard that the generation started last
+// is ready, which may answer before.
+func (s *service) lastSettles(pool string) {
+	s.t.Helper()
+	s.eventually("the new generation", func() (settled bool) {
+		s.on(func() { settled = s.master.pools[pool].next == nil })
+		return settled
+	})
+}
+
 func TestReloadKeepsRequestsInFlight(t *testing.T) {
 	s := newService(t, "www").start()
 	old := s.dial("www")
@@ -167,6 +177,7 @@ func TestPoolThatDoesNotStartKeepsItsOldGeneration(t *testing.T) {
 			if mode == fakeSilent {
 				s.nextStarts("www")
 				s.eventually("the other pool", func() bool { generation, _ := s.who("api"); return generation == 2 })
+				s.lastSettles("api")
 				s.pass(startRounds*cfg.Pools[0].RunnerStartTime + readySlack)
 			}
 			err := receive(t, "the end of the reload", failed)
