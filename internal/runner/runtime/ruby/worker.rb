@@ -12,7 +12,7 @@ class Anyfpm::Worker
     @pid = Process.pid
     @state = Anyfpm::State.new
     @stdio = Anyfpm::Stdio.new
-    @leavings.begin(wire.socket)
+    @leavings.begin
   end
 
   def run
@@ -46,9 +46,11 @@ class Anyfpm::Worker
     return unless @leaving
 
     status = $!.is_a?(SystemExit) ? $!.status : 1
+    left = @leavings.any?
+    @leavings.flush if left
     @stdio.flush
     @wire.finish_request(@flags | Anyfpm::Wire::RETIRE, status)
-    exit!(status) unless @leavings.any?
+    exit!(status) unless left
   end
 
   private
