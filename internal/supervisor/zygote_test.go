@@ -110,6 +110,28 @@ func TestReadRequestIsNotTriedAgain(t *testing.T) {
 	}
 }
 
+// Nor is one that another worker had not read before.
+func TestReadRequestIsNotTriedAgainAfterUnread(t *testing.T) {
+	cfg := interpreter(config.RunnerPython, "fork")
+	cfg.MaxChildren = 1
+	g := start(t, cfg)
+	g.ready()
+	runs := filepath.Join(t.TempDir(), "runs")
+	script := g.plain("x.py", fmt.Sprintf("import os\nopen(%q, 'a').write('x')\nos.kill(os.getpid(), 9)\n", runs))
+	var first int
+	g.on(func(s *Supervisor) { first = s.only().pid })
+	_ = syscall.Kill(first, syscall.SIGSTOP)
+	answer := g.begin(append(params(script), "REQUEST_METHOD", "POST"), "x")
+	g.until("the worker has the request", func(s *Supervisor) bool { return s.only().lease.State() == pool.StateBusy })
+	_ = syscall.Kill(first, syscall.SIGKILL)
+	if got := <-answer; !strings.HasPrefix(got.stdout, "Status: 502") {
+		t.Errorf("got %q", got.stdout)
+	}
+	if got, _ := os.ReadFile(runs); string(got) != "x" {
+		t.Errorf("it was run %d times", len(got))
+	}
+}
+
 // What a worker for one request says on stderr between the end of its request and
 // its own is logged, if it is more than a pipe holds, too.
 func TestLastWordsOfWorkerForOneRequest(t *testing.T) {
