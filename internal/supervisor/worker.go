@@ -55,6 +55,7 @@ type worker struct {
 	terminate syscall.Signal // runner.Plan.Terminate
 	stopped   pool.Reason
 	timer     *loop.Timer // waits for the probe's answer, later for an exit
+	reading   *loop.Timer // waits until it has read its request; nil if it has told that it is ready
 }
 
 func workerOf(w *pool.Worker) *worker {
@@ -81,6 +82,9 @@ func (w *worker) serve(r *request) {
 		w.stopwatch.start(w.pid, w.s.loop.Now())
 	} else {
 		w.stopwatch.reset()
+	}
+	if w.reading != nil {
+		w.s.loop.Set(w.reading, w.s.loop.Now()+w.s.cfg.RunnerStartTime)
 	}
 	l.serve(r)
 }

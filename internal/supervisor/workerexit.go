@@ -224,6 +224,9 @@ func (w *worker) retire() {
 	w.gone = true
 	w.memory.close()
 	w.s.loop.Clear(w.timer)
+	if w.reading != nil {
+		w.s.loop.Clear(w.reading)
+	}
 	w.stdout.close()
 	w.stderr.close()
 	for len(w.links) > 0 {

@@ -182,8 +182,19 @@ func (z *zygote) Forked(pid int) {
 	z.s.forked[pid] = w
 	w.started(pid, nil)
 	if z.inline > 0 && w.signal == 0 {
+		w.reading = loop.NewTimer(w.shouldHaveRead)
 		for _, l := range w.links { // its only one
 			l.Probed(z.inline)
+		}
+	}
+}
+
+// shouldHaveRead gives up a worker that was taken for ready when it was forked
+// and is not: something in it hangs, such as what runs after a fork.
+func (w *worker) shouldHaveRead() {
+	for _, l := range w.links { // its only one
+		if unread, err := unix.IoctlGetInt(l.fd, unix.SIOCOUTQ); err == nil && unread > 0 {
+			w.fail(fmt.Errorf("it has not read its request within runner.start_timeout (%v)", w.s.cfg.RunnerStartTime))
 		}
 	}
 }

@@ -69,6 +69,18 @@ func TestZygoteWhoseWorkersDie(t *testing.T) {
 	}
 }
 
+// A worker that hangs before it has read its request has as long for that as one
+// has to get ready.
+func TestZygoteWhoseWorkersHang(t *testing.T) {
+	cfg := altered(t, "work.attach()", "work.attach(); import time; time.sleep(1000)")
+	cfg.RunnerStartTime = time.Second
+	g := start(t, cfg)
+	got := g.get(params(g.plain("x.py", "")), "")
+	if !strings.HasPrefix(got.stdout, "Status: 50") || !strings.Contains(got.stderr, "not read its request within runner.start_timeout (1s)") {
+		t.Errorf("got %q, stderr %q", got.stdout, got.stderr)
+	}
+}
+
 // A request that its worker has not read when it dies is given to another one,
 // whatever its method.
 func TestUnreadRequestIsTriedAgain(t *testing.T) {
