@@ -36,8 +36,8 @@ class Scripts:
         """Have a script compiled; what is wrong with it is told to its clients."""
         try:
             self.cache.load(path, lambda name: cache.recall(pages.elsewhere(cache.prepare, name)))
-        except (OSError, EOFError):
-            pass
+        except (OSError, EOFError, ValueError, TypeError):
+            pass  # there is nothing, or only a part of it if the process was killed
 
     def attach(self):
         """Get ready in the process that serves."""
