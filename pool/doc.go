@@ -50,8 +50,8 @@
 //   - by Cancel while it waited.
 //
 // Waiting requests are served first in, first out. One whose worker exited is
-// given to another worker, before those that wait, if it is Retryable, no client
-// went away and it was the first attempt.
+// given to another worker, before those that wait, if it is Retryable or
+// Unread, no client went away and it was the first attempt.
 //
 // # Workers
 //

@@ -61,8 +61,8 @@ func (p *Pool) Ready(now time.Duration, w *Worker) []Action {
 }
 
 // Exited says that the process of w is gone, whatever state it was in. The
-// requests it held are given to another worker if they are retryable and this
-// was the first attempt, else they are refused.
+// requests it held are given to another worker if they are Retryable or Unread
+// and this was the first attempt, else they are refused.
 func (p *Pool) Exited(now time.Duration, w *Worker) []Action {
 	p.begin(now)
 	was := w.state
@@ -73,6 +73,9 @@ func (p *Pool) Exited(now time.Duration, w *Worker) []Action {
 	switch {
 	case p.cfg.Slots || p.phase == phaseStopping:
 	case was == StateStarting, p.stillborn(w, was):
+		if r := w.leases.first(); r != nil {
+			r.attempts-- // it has lost nothing
+		}
 		p.startFailed(w)
 		p.owe(w, was != StateStarting || w.owed)
 	case was == StateStopping && w.reason == StartTimeout:
@@ -89,21 +92,16 @@ func (p *Pool) Exited(now time.Duration, w *Worker) []Action {
 }
 
 // stillborn reports whether w, which is gone, was of no use though it was ready:
-// it has read no request. One that it was given has lost nothing by it, and does
-// not count that as an attempt.
+// it has read no request.
 func (p *Pool) stillborn(w *Worker, was WorkerState) bool {
-	if p.now-w.ready >= trial {
+	switch {
+	case p.now-w.ready >= trial:
 		return false
-	}
-	if was != StateBusy {
+	case was == StateBusy:
+		return w.requests == 1 && w.leases.first().Unread
+	default:
 		return was == StateIdle && w.requests == 0
 	}
-	r := w.leases.first()
-	if w.requests > 1 || !r.Unread {
-		return false
-	}
-	r.attempts--
-	return true
 }
 
 // StartDenied says that w, of a Start, may not be started now: the pool starts
@@ -167,7 +165,7 @@ func (p *Pool) orphan(r *Request) {
 
 // mayRetry reports whether r, whose worker is dead, may be given to another.
 func (p *Pool) mayRetry(r *Request) bool {
-	return r.Retryable && r.attempts < 2 && !r.aborted && r.verdict == 0 &&
+	return (r.Retryable || r.Unread) && r.attempts < 2 && !r.aborted && r.verdict == 0 &&
 		p.phase != phaseStopping && !p.failed
 }
 

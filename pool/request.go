@@ -12,9 +12,9 @@ type Request struct {
 	// The caller sets it before Arrive and clears it when the first byte of a
 	// response was passed on.
 	Retryable bool
-	// Unread says that the worker has died before it has read the request. The
-	// caller sets it before Exited, and clears it when another worker gets the
-	// request.
+	// Unread says that the worker has died before it has read the request, which
+	// permits another attempt, too. The caller sets it before Exited, and clears
+	// it when another worker gets the request.
 	Unread bool
 
 	state    RequestState

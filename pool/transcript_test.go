@@ -84,7 +84,7 @@ func (s *stage) command(t *testing.T, d *datadriven.TestData) {
 	ofRequest := map[string]func(time.Duration, *Request) []Action{
 		"arrive": p.Arrive, "cancel": p.Cancel, "respond": p.Responded, "free": p.Free,
 		"abort":  func(now time.Duration, r *Request) []Action { return p.Abort(now, r, ClientAbort) },
-		"unread": func(_ time.Duration, r *Request) []Action { r.Unread, r.Retryable = true, true; return nil },
+		"unread": func(_ time.Duration, r *Request) []Action { r.Unread = true; return nil },
 	}
 	switch {
 	case d.Cmd == "limit":

@@ -74,7 +74,7 @@ func (s *Supervisor) addLink(w *worker, fd int) (*link, error) {
 func (l *link) serve(r *request) {
 	l.r, r.link = r, l
 	l.ended, l.finished, l.inputDone, l.short, l.fresh = false, false, false, false, true
-	r.lease.Unread, r.lease.Retryable = false, safeMethod(r.method()) // what unseen permits is for one death
+	r.lease.Unread = false
 	if l.s.runner.Wiring() == runner.Control {
 		if err := l.begin(r); errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
 			l.unread()

@@ -123,9 +123,15 @@ func (w *worker) newLink(r *request) *link {
 // unseen permits to try a request again that no worker has read, and tells
 // whether all of it is still there.
 func (r *request) unseen() bool {
-	r.lease.Unread, r.worker.deaf = true, true
-	r.lease.Retryable = r.body.rewind() && r.data.rewind()
-	return r.lease.Retryable
+	r.worker.deaf = true
+	r.lease.Unread = r.whole()
+	return r.lease.Unread
+}
+
+// whole rewinds what a worker was given of the request, and tells whether all of
+// it is still there.
+func (r *request) whole() bool {
+	return r.body.rewind() && r.data.rewind()
 }
 
 // said takes FCGI_STDERR of a request.

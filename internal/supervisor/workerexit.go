@@ -78,7 +78,7 @@ func (w *worker) abandoned() {
 		}
 		l.r, r.link = nil, nil
 		r.cause = fmt.Sprintf("child %d failed: %v", w.pid, errClosed)
-		if r.lease.Retryable && !r.again && r.body.rewind() && r.data.rewind() {
+		if r.lease.Retryable && !r.again && r.whole() {
 			r.again = true
 			r.retry()
 			w.serve(r)
@@ -169,7 +169,9 @@ func (w *worker) mourn(cause string) {
 		for _, l := range links {
 			if r := l.r; r != nil {
 				r.cause = cause
-				r.lease.Retryable = r.lease.Retryable && r.body.rewind() && r.data.rewind()
+				whole := r.whole()
+				r.lease.Retryable = r.lease.Retryable && whole
+				r.lease.Unread = r.lease.Unread && whole
 			}
 		}
 	}
