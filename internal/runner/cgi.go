@@ -2,6 +2,7 @@ package runner
 
 import (
 	"path/filepath"
+	"strings"
 
 	"github.com/anyfpm/anyfpm/internal/cgi"
 	"github.com/anyfpm/anyfpm/internal/config"
@@ -25,7 +26,7 @@ func newCGI(pool *config.Pool, env []string) *cgiRunner {
 
 func withPath(env []string) []string {
 	for _, e := range env {
-		if len(e) >= 5 && e[:5] == "PATH=" {
+		if strings.HasPrefix(e, "PATH=") {
 			return env
 		}
 	}
