@@ -32,6 +32,8 @@ def find(tree):
     for call in ast.walk(tree):
         if not isinstance(call, ast.Call):
             continue
+        if getattr(call.func, "attr", None) not in _FLAGS and getattr(call.func, "id", None) not in names:
+            continue  # nearly all
         function = _value(call.func, names)
         name = getattr(function, "__name__", None)
         if name not in _FLAGS or function is not getattr(re, name):
