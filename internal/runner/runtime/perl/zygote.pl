@@ -47,7 +47,8 @@ sub make_room {
     }
 }
 
-# The keys are freed in an order that has the next ones lie side by side again.
+# add_keys adds keys to the table and takes them out, in an order that has the
+# next ones lie side by side again.
 sub add_keys {
     my %keys;
     my @names = map {"anyfpm $_"} 1 .. 300;

@@ -26,7 +26,10 @@ class Cache:
         self._scripts = {}
 
     def load(self, path, compile):
-        """Return the script at path, which is bytes, and whether it had to be compiled for that."""
+        """Return the script at path, which is bytes, and whether compile had to be called for that.
+
+        compile returns the code of the script whose name it is given.
+        """
         script = self._scripts.get(path)
         if script is not None and script.signature == signature(path):
             return script, False

@@ -4,7 +4,7 @@ try:
     import ctypes
 
     _libc = ctypes.CDLL(None)
-    _prctl = _libc.prctl
+    _prctl = _libc.prctl  # without argtypes: to convert by them costs a forked process 16 pages
 except (ImportError, OSError, AttributeError):
     _libc = _prctl = None  # docs/worker-protocol.md says what is lost without it
 
