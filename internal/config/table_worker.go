@@ -170,7 +170,8 @@ var poolRunner = group{
 			origin:   own,
 			value:    inPool(ownSeconds, func(p *Pool) *time.Duration { return &p.RunnerStartTime }),
 			standard: "60s",
-			about:    "How long a worker may take to get ready before it is stopped and counted as failed.",
+			about: "How long a worker may take to get ready before it is stopped and counted as failed. " +
+				"One that is forked for a request is ready when it exists, and has as long to begin with its request.",
 		},
 	},
 	lists: []list{
